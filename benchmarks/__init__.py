@@ -1,0 +1,1 @@
+"""Yardsticks: each module prints a table and writes JSON; each runs on any data of its format."""

@@ -1,0 +1,25 @@
+from catalog.models.access import ApiKey, IdempotencyRecord, SavedView
+from catalog.models.defaults import PlanningDefaults
+from catalog.models.price import Price, Promotion
+from catalog.models.product import Category, Product, ProductRelation
+from catalog.models.region import Region
+from catalog.models.run import Run, WorkerHeartbeat
+from catalog.models.supplier import Supplier, SupplierClosure, SupplierProduct
+
+__all__ = [
+    "ApiKey",
+    "Category",
+    "IdempotencyRecord",
+    "PlanningDefaults",
+    "Price",
+    "Product",
+    "ProductRelation",
+    "Promotion",
+    "Region",
+    "Run",
+    "SavedView",
+    "Supplier",
+    "SupplierClosure",
+    "SupplierProduct",
+    "WorkerHeartbeat",
+]

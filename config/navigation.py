@@ -1,0 +1,9 @@
+"""The menu, as one list."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    return {"navigation": []}

@@ -1,0 +1,1 @@
+"""Plain Python on arrays: no Django, no clock, no database. Importing it imports nothing heavy."""

@@ -1,0 +1,1 @@
+"""Demand forecasting: panels in, quantile forecasts out. Models are reached by name through `registry`."""

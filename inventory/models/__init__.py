@@ -1,0 +1,26 @@
+from inventory.models.ledger import StockDiscrepancy, StockLevel, StockMovement
+from inventory.models.purchase import PurchaseOrder, PurchaseOrderLine, Receipt, ReceiptLine
+from inventory.models.sale import Customer, DemandDay, ImportBatch, Return, Sale
+from inventory.models.suggestion import ApprovalLimit, Decision, ReasonCode, Suggestion
+from inventory.models.warehouse import UserScope, Warehouse
+
+__all__ = [
+    "ApprovalLimit",
+    "Customer",
+    "Decision",
+    "DemandDay",
+    "ImportBatch",
+    "PurchaseOrder",
+    "PurchaseOrderLine",
+    "ReasonCode",
+    "Receipt",
+    "ReceiptLine",
+    "Return",
+    "Sale",
+    "StockDiscrepancy",
+    "StockLevel",
+    "StockMovement",
+    "Suggestion",
+    "UserScope",
+    "Warehouse",
+]

@@ -1,0 +1,146 @@
+"""Purchase orders and receipts."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from catalog.fields import MoneyField
+from catalog.models import Product, Supplier
+from inventory.models.ledger import StockMovement
+from inventory.models.suggestion import Suggestion
+from inventory.models.warehouse import Warehouse
+
+
+class PurchaseOrder(models.Model):
+    class State(models.TextChoices):
+        DRAFT = "draft", _("Draft")
+        AWAITING_APPROVAL = "awaiting_approval", _("Awaiting approval")
+        APPROVED = "approved", _("Approved")
+        SENT = "sent", _("Sent")
+        PART_RECEIVED = "part_received", _("Partly received")
+        RECEIVED = "received", _("Received")
+        CLOSED_SHORT = "closed_short", _("Closed short")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    OPEN_STATES = ("draft", "awaiting_approval", "approved", "sent", "part_received")
+
+    number = models.CharField(_("number"), max_length=32, unique=True)
+    supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="purchase_orders")
+    warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="purchase_orders")
+    currency = models.CharField(_("currency"), max_length=3)
+    state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.DRAFT)
+    created_at = models.DateTimeField(_("created at"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("created by"),
+    )
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("submitted by"),
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("approved by"),
+    )
+    approved_at = models.DateTimeField(_("approved at"), null=True, blank=True)
+    sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    expected_on = models.DateField(_("expected on"), null=True, blank=True)
+    four_eyes = models.BooleanField(_("second approver required above limits"), default=True)
+    limit_exceeded = models.CharField(_("limit exceeded"), max_length=200, blank=True)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+
+    class Meta:
+        verbose_name = _("purchase order")
+        verbose_name_plural = _("purchase orders")
+        ordering = ["-id"]
+        permissions = [
+            ("send_purchaseorder", _("Can submit, send and cancel purchase orders")),
+            ("approve_purchaseorder", _("Can approve purchase orders above limits")),
+            ("receive_purchaseorder", _("Can record receipts")),
+        ]
+        constraints = [
+            # approved lines of one supplier and warehouse gather in one draft
+            models.UniqueConstraint(
+                fields=["supplier", "warehouse", "currency"], condition=Q(state="draft"),
+                name="one_draft_per_supplier_warehouse",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=("approved", "sent", "part_received", "received", "closed_short"))
+                | Q(approved_by__isnull=False, approved_at__isnull=False),
+                name="approved_order_has_approver",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class PurchaseOrderLine(models.Model):
+    order = models.ForeignKey(PurchaseOrder, models.CASCADE, related_name="lines")
+    product = models.ForeignKey(Product, models.PROTECT, related_name="purchase_lines")
+    suggestion = models.OneToOneField(
+        Suggestion, models.PROTECT, null=True, blank=True, related_name="order_line"
+    )
+    quantity = models.PositiveBigIntegerField(_("quantity"))
+    received_quantity = models.PositiveBigIntegerField(_("received"), default=0)
+    tolerance_quantity = models.PositiveIntegerField(_("over-delivery accepted"), default=0)
+    unit_cost = MoneyField(_("unit cost"))
+    expected_on = models.DateField(_("expected on"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("purchase order line")
+        verbose_name_plural = _("purchase order lines")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="order_line_quantity_positive"),
+            models.CheckConstraint(condition=Q(unit_cost__gte=0), name="order_line_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(received_quantity__lte=F("quantity") + F("tolerance_quantity")),
+                name="received_within_ordered",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.product_id}"
+
+    @property
+    def outstanding_quantity(self) -> int:
+        return max(self.quantity - self.received_quantity, 0)
+
+
+class Receipt(models.Model):
+    order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="receipts")
+    idempotency_key = models.CharField(_("idempotency key"), max_length=120, unique=True)
+    delivery_note = models.CharField(_("delivery note"), max_length=80, blank=True)
+    received_at = models.DateTimeField(_("received at"))
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by")
+    )
+
+    class Meta:
+        verbose_name = _("receipt")
+        verbose_name_plural = _("receipts")
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.received_at:%Y-%m-%d}"
+
+
+class ReceiptLine(models.Model):
+    receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="lines")
+    order_line = models.ForeignKey(PurchaseOrderLine, models.PROTECT, related_name="receipt_lines")
+    quantity = models.PositiveBigIntegerField(_("quantity"))
+    movement = models.OneToOneField(StockMovement, models.PROTECT, related_name="receipt_line")
+
+    class Meta:
+        verbose_name = _("receipt line")
+        verbose_name_plural = _("receipt lines")
+        constraints = [
+            models.UniqueConstraint(fields=["receipt", "order_line"], name="one_receipt_line_per_line"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="receipt_quantity_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity}"
