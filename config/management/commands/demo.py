@@ -1,0 +1,152 @@
+"""``manage.py demo``: a running Granary with a demo company and trained models, in one terminal."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from inventory.models import Suggestion
+
+STOP_SECONDS = 20
+READY_SECONDS = 60
+
+
+class Command(BaseCommand):
+    help = "Prepares the demo company, then serves it with web server and workers until Ctrl-C."
+    requires_migrations_checks = False
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--seed", type=int, default=None, help="another demo company")
+        parser.add_argument("--prepare-only", action="store_true", help="load, train, plan, end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        started = time.monotonic()
+        self._prepare(seed=options["seed"])
+        if options["prepare_only"]:
+            self.stdout.write(f"Prepared after {time.monotonic() - started:.0f} s.")
+            return
+        address = f"http://{options['host']}:{options['port']}"
+        environment = {**os.environ, "ALLOWED_HOSTS": self._allowed_hosts(options["host"])}
+        web = [
+            *(sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
+            *("--bind", f"{options['host']}:{options['port']}", "config.wsgi"),
+        ]
+        worker = [sys.executable, "manage.py", "worker"]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end like Ctrl-C
+        with _children([web, worker], environment) as children:
+            self._wait_until_ready(address, children)
+            self._announce(address, seconds=time.monotonic() - started)
+            self._watch(children)
+
+    def _prepare(self, *, seed: int | None) -> None:
+        """Each step in a process of its own, so that TensorFlow's memory goes back before we serve."""
+        self._step("Database", "migrate", "--verbosity", "0")
+        self._step("Static files", "collectstatic", "--noinput", "--verbosity", "0")
+        self._step("Demo company", "load_demo", *([] if seed is None else ["--seed", str(seed)]))
+        if Suggestion.objects.exists():
+            self.stdout.write("Forecasts, policies and suggestions of the last start are kept.")
+        else:
+            self._step("Forecasts, policies, suggestions", "plan")
+
+    def _step(self, title: str, *command: str) -> None:
+        self.stdout.write(self.style.MIGRATE_HEADING(f"{title}: manage.py {' '.join(command)}"))
+        self.stdout.flush()
+        started = time.monotonic()
+        code = subprocess.run(
+            [sys.executable, "manage.py", *command], cwd=settings.BASE_DIR, check=False
+        ).returncode
+        if code:
+            raise CommandError(f"manage.py {command[0]} ended with status {code}.")
+        self.stdout.write(f"  {time.monotonic() - started:.0f} s")
+
+    @staticmethod
+    def _allowed_hosts(host: str) -> str:
+        hosts = [*settings.ALLOWED_HOSTS, *([host] if host not in settings.ALLOWED_HOSTS else [])]
+        return ",".join("*" if name == "0.0.0.0" else name for name in hosts)  # noqa: S104
+
+    @staticmethod
+    def _wait_until_ready(address: str, children: list[subprocess.Popen[bytes]]) -> None:
+        url = f"{address.replace('//0.0.0.0:', '//127.0.0.1:')}/ready"
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            _raise_if_ended(children)
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (our own server)
+                    if answer.status == 200:
+                        return
+            except OSError:
+                pass  # not listening yet, or not ready yet: ask again
+            time.sleep(0.5)
+        raise CommandError(f"{url} did not answer 200 within {READY_SECONDS} s.")
+
+    def _announce(self, address: str, *, seconds: float) -> None:
+        from config.demo.people import DEMO_PASSWORD, DEMO_USERS
+
+        count = Suggestion.objects.filter(state=Suggestion.State.OPEN).count()
+        logins = ", ".join(DEMO_USERS)
+        self.stdout.write(f"{count} open suggestions; ready after {seconds:.0f} s. Ctrl-C stops.")
+        self.stdout.write(
+            self.style.SUCCESS(f"READY {address} logins: {logins}; password: {DEMO_PASSWORD}")
+        )
+        self.stdout.flush()
+
+    @staticmethod
+    def _watch(children: list[subprocess.Popen[bytes]]) -> None:
+        try:
+            while True:
+                _raise_if_ended(children)
+                time.sleep(1)
+        except KeyboardInterrupt:
+            return
+
+
+def _raise_if_ended(children: list[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is not None:
+            command = " ".join(str(part) for part in child.args[1:4])  # type: ignore[index]
+            raise CommandError(f"{command} ended with status {child.returncode}.")
+
+
+@contextmanager
+def _children(
+    commands: list[list[str]], environment: dict[str, str]
+) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The commands, each in a session of its own: Ctrl-C reaches only us, and we end them in order."""
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in commands:
+            child = subprocess.Popen(
+                command, cwd=settings.BASE_DIR, env=environment, start_new_session=True
+            )
+            children.append(child)
+        yield children
+    finally:
+        _stop(children)
+
+
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+    """Ask every child to end, then kill what is left of its process group."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(timeout=max(0.1, deadline - time.monotonic()))
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            deadline = time.monotonic()  # a second Ctrl-C means now
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue  # the whole group has ended
