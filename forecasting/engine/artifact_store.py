@@ -1,6 +1,7 @@
 """Immutable folders of trained things: NumPy arrays and JSON, checked by sha256, no pickle.
 
-A folder holds ``<stem>.npz`` (arrays), ``<stem>.json`` (documents) and ``manifest.json`` with the kind, the
+A folder holds ``<stem>.npz`` (arrays), ``<stem>.npy`` (arrays read through a memory map, shared by web
+processes), ``<stem>.json`` (documents) and ``manifest.json`` with the kind, the
 schema version and the size and sha256 of every other file. It is written under a temporary name, flushed to
 disk and renamed, so a reader sees a whole artefact or none. Equal contents give equal bytes: no time is stored.
 """
@@ -12,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,13 @@ class ArtifactError(ValueError):
 
 @dataclass(frozen=True)
 class Artifact:
-    """One artefact read back: arrays by stem and name, documents by stem, and its manifest."""
+    """One artefact read back: arrays by stem and name, documents and mapped arrays by stem, its manifest."""
 
     kind: str
     arrays: dict[str, dict[str, NDArray[Any]]]
     documents: dict[str, Any]
     manifest: dict[str, Any]
+    mapped: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def write_artifact(
@@ -45,16 +47,17 @@ def write_artifact(
     kind: str,
     arrays: Mapping[str, Arrays] | None = None,
     documents: Mapping[str, Any] | None = None,
+    mapped: Arrays | None = None,
 ) -> dict[str, Any]:
     """Write an artefact to `folder` (which may not exist yet, or is empty) and return its manifest.
 
     `arrays` maps a file stem to named arrays (numbers, booleans or fixed-width text, never objects);
-    `documents` maps a file stem to JSON values. Raises ArtifactError when the folder holds something already.
+    `documents` maps a file stem to JSON values; `mapped` a file stem to one array that readers map. Raises ArtifactError when the folder holds something already.
     """
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ArtifactError(f"Expected a folder that does not exist yet, received: {target}")
-    contents = _contents(arrays or {}, documents or {})
+    contents = _contents(arrays or {}, documents or {}, mapped or {})
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "kind": kind,
@@ -85,15 +88,20 @@ def read_artifact(folder: str | os.PathLike[str]) -> Artifact:
     manifest = read_manifest(source)
     arrays: dict[str, dict[str, NDArray[Any]]] = {}
     documents: dict[str, Any] = {}
+    mapped: dict[str, NDArray[Any]] = {}
     for name, entry in manifest["files"].items():
         data = _read_checked(source / name, entry)
         stem = Path(name).stem
         if name.endswith(".npz"):
             with np.load(io.BytesIO(data), allow_pickle=False) as stored:
                 arrays[stem] = {key: stored[key] for key in stored.files}
+        elif name.endswith(".npy"):
+            mapped[stem] = np.load(source / name, mmap_mode="r", allow_pickle=False)
         else:
             documents[stem] = json.loads(data)
-    return Artifact(kind=manifest["kind"], arrays=arrays, documents=documents, manifest=manifest)
+    return Artifact(
+        kind=manifest["kind"], arrays=arrays, documents=documents, manifest=manifest, mapped=mapped
+    )
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -109,7 +117,9 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return manifest
 
 
-def _contents(arrays: Mapping[str, Arrays], documents: Mapping[str, Any]) -> dict[str, bytes]:
+def _contents(
+    arrays: Mapping[str, Arrays], documents: Mapping[str, Any], mapped: Arrays
+) -> dict[str, bytes]:
     contents: dict[str, bytes] = {}
     for stem, named in arrays.items():
         for name, array in named.items():
@@ -122,6 +132,12 @@ def _contents(arrays: Mapping[str, Arrays], documents: Mapping[str, Any]) -> dic
             buffer, allow_pickle=False, **{name: np.asarray(named[name]) for name in sorted(named)}
         )
         contents[f"{stem}.npz"] = buffer.getvalue()
+    for stem, array in mapped.items():
+        if np.asarray(array).dtype.hasobject:
+            raise ArtifactError(f"Expected plain numbers or text in {stem}, received: objects")
+        buffer = io.BytesIO()
+        np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+        contents[f"{stem}.npy"] = buffer.getvalue()
     for stem, document in documents.items():
         if f"{stem}.json" == MANIFEST:
             raise ArtifactError(f"Expected a document name other than {stem!r}, received: {stem!r}")
