@@ -1,0 +1,1 @@
+"""The mathematics of recommendations: plain Python on NumPy, without Django, clock or database."""
