@@ -1,3 +1,4 @@
+from inventory.models.announced import AnnouncedDemand
 from inventory.models.ledger import StockDiscrepancy, StockLevel, StockMovement
 from inventory.models.purchase import PurchaseOrder, PurchaseOrderLine, Receipt, ReceiptLine
 from inventory.models.sale import Customer, DemandDay, ImportBatch, Return, Sale
@@ -5,6 +6,7 @@ from inventory.models.suggestion import ApprovalLimit, Decision, ReasonCode, Sug
 from inventory.models.warehouse import UserScope, Warehouse
 
 __all__ = [
+    "AnnouncedDemand",
     "ApprovalLimit",
     "Customer",
     "Decision",

@@ -41,11 +41,16 @@ class ImportBatch(models.Model):
 
     preset = models.CharField(_("preset"), max_length=24)
     file_name = models.CharField(_("file"), max_length=200)
+    file = models.FileField(_("stored file"), upload_to="imports/", blank=True)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.CHECKING)
     options = models.JSONField(_("options"), default=dict, blank=True)
     rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
     report = models.JSONField(_("report"), default=dict, blank=True)
+    staged = models.JSONField(
+        _("staged"), default=dict, blank=True, editable=False,
+        help_text=_("Rows made for this import, to be taken away again if it is never published."),
+    )
     run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="+")
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
@@ -53,6 +58,10 @@ class ImportBatch(models.Model):
     )
     created_at = models.DateTimeField(_("created at"))
     published_at = models.DateTimeField(_("published at"), null=True, blank=True)
+    finished_at = models.DateTimeField(
+        _("finished at"), null=True, blank=True,
+        help_text=_("Daily demand, prices, defaults and stock follow the publication; then it is finished."),
+    )
     error = models.TextField(_("error"), blank=True)
 
     class Meta:

@@ -1,0 +1,1 @@
+"""Plain Python below the models: no Django, no database, no clock."""
