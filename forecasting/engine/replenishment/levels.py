@@ -42,6 +42,21 @@ class LevelPolicy(Policy):
         gap = float(self.order_up_to_levels[phase]) - position
         return self.problem.round_up(gap if self.cap is None else min(gap, self.cap))
 
+    def order_quantities(self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0) -> IntArray:
+        stocks = np.asarray(on_hand, dtype=np.float64)
+        if not self.problem.may_order(phase):
+            return np.zeros(len(stocks), dtype=np.int64)
+        position = stocks + np.asarray(pipelines, dtype=np.float64).reshape(len(stocks), -1).sum(axis=1)
+        gap = float(self.order_up_to_levels[phase]) - position
+        if self.cap is not None:
+            gap = np.minimum(gap, self.cap)
+        gap[position > self.reorder_points[phase] + 1e-9] = 0
+        packs = np.ceil(gap / self.problem.pack_size - 1e-9).astype(np.int64)
+        quantity = np.maximum(packs * self.problem.pack_size, self.problem.smallest_order)
+        if self.problem.largest_order is not None:
+            quantity = np.minimum(quantity, self.problem.largest_order)
+        return np.where(gap > 1e-9, quantity, 0)
+
     def quantity_costs(
         self, on_hand: float, pipeline: ArrayLike, phase: int, quantities: IntArray
     ) -> FloatArray:

@@ -53,6 +53,13 @@ class Policy(ABC):
         may be fractions of the problem's unit. In a phase without review the order is 0.
         """
 
+    def order_quantities(self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0) -> IntArray:
+        """Return the orders of many states of one phase: on hand (n,), pipelines (n, max(L - 1, 0))."""
+        stocks = np.asarray(on_hand)
+        orders = np.asarray(pipelines).reshape(len(stocks), -1)
+        quantities = [self.order_quantity(x, q, phase) for x, q in zip(stocks, orders, strict=True)]
+        return np.array(quantities, dtype=np.int64)
+
     @abstractmethod
     def quantity_costs(
         self, on_hand: float, pipeline: ArrayLike, phase: int, quantities: IntArray

@@ -11,10 +11,11 @@ import numpy as np
 
 from . import kernels
 from .classical import TuningBench, tune_base_stock
+from .evaluation import Orders
 from .full_state import full_state_entries, learn_full_state
 from .policy import build_tables
 from .position import PositionTables
-from .problem import FloatArray, ReplenishmentProblem
+from .problem import FloatArray, IntArray, ReplenishmentProblem
 from .projection import StockTables
 from .registry import Progress
 from .values import QLearningPolicy
@@ -153,6 +154,54 @@ def stratified_pairs(rng: np.random.Generator, steps: int, count: int) -> FloatA
     pairs = (np.arange(count)[None, :, None] + rng.random((steps, count, 2))) / count
     pairs[:, :, 1] = rng.permuted(pairs[:, :, 1], axis=1)
     return pairs
+
+
+def batch_orders(policy: QLearningPolicy) -> Orders:
+    """Return a compiled form of `policy.order_quantities`, for whole units of stock and pipeline."""
+    tables = policy.tables
+    if isinstance(tables, PositionTables) or policy.full_state:
+        return policy.order_quantities
+    schedule = tables.schedule
+    before, window, transition, _, first, cost, leftover, before_leftover = kernel_tables(tables)
+    every_draw = {
+        (epoch, mode): _all_pairs(tables.before[epoch, mode], tables.after[epoch, mode])
+        for epoch, mode in np.ndindex(schedule.epochs, schedule.modes)
+    }
+
+    def choose(on_hand: IntArray, pipelines: IntArray, phase: int) -> IntArray:
+        if not policy.problem.may_order(phase):
+            return np.zeros(len(on_hand), dtype=np.int64)
+        here = schedule.locate(phase)
+        draws, weights = every_draw[here]
+        slots = schedule.first - 1 + schedule.review * np.arange(schedule.outstanding)
+        chosen: IntArray = kernels.greedy_orders(
+            *here,
+            np.ascontiguousarray(on_hand, dtype=np.int64),
+            np.ascontiguousarray(np.asarray(pipelines)[:, slots], dtype=np.int64),
+            draws,
+            weights,
+            tables.quantities,
+            policy.problem.fixed_cost,
+            policy.discount,
+            before,
+            window,
+            transition,
+            first,
+            cost,
+            leftover,
+            before_leftover,
+            policy.value,
+            policy.knots,
+        )
+        return chosen
+
+    return choose
+
+
+def _all_pairs(before: FloatArray, after: FloatArray) -> tuple[IntArray, FloatArray]:
+    pairs = np.array(list(np.ndindex(len(before), len(after))), dtype=np.int64)
+    weights = np.outer(before, after).reshape(-1)
+    return pairs[weights > 0], weights[weights > 0]
 
 
 def kernel_tables(tables: StockTables) -> tuple[object, ...]:
