@@ -17,6 +17,10 @@ class Price(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
     valid_from = models.DateField(_("valid from"))
     valid_to = models.DateField(_("valid to (inclusive)"), null=True, blank=True)
+    is_observed = models.BooleanField(
+        _("read off past sales"), default=False,
+        help_text=_("Such a price was not known in advance, so no forecast may learn from it."),
+    )
 
     class Meta:
         verbose_name = _("price")

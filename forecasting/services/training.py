@@ -1,0 +1,207 @@
+"""Training of the demand model: recipes compete on rolling origins, the winner is trained on everything."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from catalog.services.run_context import RunContext
+from forecasting.models import Artifact, Backtest
+from forecasting.services.artifacts import (
+    champion,
+    decide_champion,
+    new_artifact_path,
+    register_artifact,
+)
+from forecasting.services.doors import open_door
+from forecasting.services.horizons import horizon_days
+from forecasting.services.panels import demand_panel
+from inventory.selectors.scope import Scope
+
+BASELINES = ("weekday_mean", "seasonal_naive", "moving_average", "sba")
+ORIGINS = 3
+ORIGIN_STEP_DAYS = 14
+BACKTEST_HORIZON_DAYS = 28
+SHORTEST_HISTORY_DAYS = 120
+DEFAULT_BUDGET_SECONDS = 240
+
+
+def execute_training(context: RunContext) -> dict[str, Any]:
+    """Run kind "demand.train".
+
+    Parameters: cutoff (ISO day), engine ("lstm"), seed, steps, budget_s, model (parameters of the engine).
+    """
+    given = context.parameters
+    cutoff = date.fromisoformat(given["cutoff"])
+    engine = given.get("engine", "lstm")
+    seed = int(given.get("seed", 0))
+    limits = {"steps": given.get("steps"), "budget_s": given.get("budget_s", DEFAULT_BUDGET_SECONDS)}
+    context.progress(0.01, _("Reading demand"))
+    horizon = horizon_days()
+    panel, _series = demand_panel(until=cutoff, grain="D", horizon=horizon, scope=Scope.everything())
+    if panel.n_periods < SHORTEST_HISTORY_DAYS:
+        return {
+            "decision": _("%(days)d days of history: simple models serve until there are %(needed)d.")
+            % {"days": panel.n_periods, "needed": SHORTEST_HISTORY_DAYS}
+        }
+    model = {"horizon": horizon, **given.get("model", {})}
+    judged = judge(
+        panel, engine=engine, model=model, cutoff=cutoff, seed=seed, limits=limits,
+        progress=_part(context, 0.05, 0.5),
+    )  # fmt: skip
+    identity, path, folder = new_artifact_path(purpose=Artifact.Purpose.DEMAND)
+    logs = settings.VAR_DIR / "tensorboard" / str(identity)
+    forecaster = open_door("demand").build(engine, {**model, "log_dir": str(logs)})
+    report = forecaster.fit(
+        panel, cutoff, seed=seed, progress=_part(context, 0.55, 0.4), **limits
+    ).to_dict()
+    context.progress(0.96, _("Writing the model"))
+    forecaster.save(folder)
+    with context.fenced():
+        artifact = register_artifact(
+            identity=identity,
+            path=path,
+            purpose=Artifact.Purpose.DEMAND,
+            engine=engine,
+            run=context.run,
+            at=context.at,
+            parameters={
+                "model": model,
+                "fallback": judged["fallback"],
+                "lost_classes": judged["lost_classes"],
+                "tensorboard": str(logs.relative_to(settings.VAR_DIR)),
+            },
+            metrics=judged["results"][engine],
+            learning_curve=[list(row) for row in report["learning_curve"]],
+            data_from=panel.day_of(0).astype(object),
+            data_to=cutoff,
+            seed=seed,
+            steps=report["steps"],
+        )
+        decide_champion(
+            artifact=artifact, serves=judged["passed"], decision=judged["decision"], at=context.at
+        )
+        _record_backtest(context, judged)
+        result = {
+            "artifact": str(artifact.pk),
+            "serves": judged["passed"],
+            "decision": judged["decision"],
+            "series": panel.n_series,
+            "steps": report["steps"],
+            "seconds": round(report["seconds"], 1),
+            "stopped_by": report["stopped_by"],
+        }
+        context.complete(result)
+    return result
+
+
+def execute_backtest(context: RunContext) -> dict[str, Any]:
+    """Run kind "demand.backtest": as training judges, for any engines, without training a model to serve."""
+    given = context.parameters
+    cutoff = date.fromisoformat(given["cutoff"])
+    context.progress(0.01, _("Reading demand"))
+    panel, _series = demand_panel(
+        until=cutoff, grain="D", horizon=BACKTEST_HORIZON_DAYS, scope=Scope.everything()
+    )
+    judged = judge(
+        panel,
+        engine=given.get("engine", "lstm"),
+        model={"horizon": BACKTEST_HORIZON_DAYS},
+        cutoff=cutoff,
+        seed=int(given.get("seed", 0)),
+        limits={
+            "steps": given.get("steps"),
+            "budget_s": given.get("budget_s", DEFAULT_BUDGET_SECONDS),
+        },
+        others=tuple(given.get("others", ())),
+        progress=_part(context, 0.05, 0.9),
+    )
+    with context.fenced():
+        _record_backtest(context, judged)
+        result = {"decision": judged["decision"], "results": judged["results"]}
+        context.complete(result)
+    return result
+
+
+def judge(
+    panel: Any,
+    *,
+    engine: str,
+    model: dict[str, Any],
+    cutoff: date,
+    seed: int,
+    limits: dict[str, Any],
+    progress: Any,
+    others: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Compare a network with the simple models, and with the recipe that serves now if it is another one.
+
+    Recipes are compared, not trained models: each is fitted at the first origin, so that an incumbent that
+    has already seen the test days has no advantage. Returns results by model, the decision in words, the
+    best simple model ("fallback") and the demand classes in which the network lost to it.
+    """
+    backtests = open_door("backtest")
+    incumbent = champion(purpose=Artifact.Purpose.DEMAND)
+    rivals = {name: (name, {}) for name in (*BASELINES, *others)}
+    recipes = {engine: (engine, model), **rivals}
+    if incumbent is not None and incumbent.engine not in recipes:
+        recipes[incumbent.engine] = (incumbent.engine, incumbent.parameters["model"])
+    origins = [
+        cutoff - timedelta(days=BACKTEST_HORIZON_DAYS + ORIGIN_STEP_DAYS * i)
+        for i in reversed(range(ORIGINS))
+    ]
+    results = backtests.backtest(
+        panel, origins, BACKTEST_HORIZON_DAYS, recipes, seed=seed, summed=(7, 28), progress=progress,
+        **limits,
+    )  # fmt: skip
+    fallback = min(BASELINES, key=lambda name: results[name].overall["scaled_pinball"])
+    gates = [backtests.gate(results[engine], results[fallback])]
+    if incumbent is not None and incumbent.engine != engine:
+        gates.append(backtests.gate(results[engine], results[incumbent.engine]))
+    lost = [
+        name
+        for name, score in results[engine].by_class.items()
+        if not score["scaled_pinball"] < results[fallback].by_class[name]["scaled_pinball"]
+    ]
+    decision = "; ".join(
+        _("%(challenger)s against %(incumbent)s: %(reason)s")
+        % {"challenger": gate.challenger, "incumbent": gate.incumbent, "reason": gate.reason}
+        for gate in gates
+    )
+    return {
+        "passed": all(gate.passed for gate in gates),
+        "decision": decision,
+        "fallback": fallback,
+        "lost_classes": lost,
+        "origins": [origin.isoformat() for origin in origins],
+        "results": {name: _finite(result.overall) for name, result in results.items()},
+        "by_class": {name: _finite(result.by_class) for name, result in results.items()},
+    }
+
+
+def _record_backtest(context: RunContext, judged: dict[str, Any]) -> Backtest:
+    return Backtest.objects.create(
+        run=context.run,
+        purpose=Artifact.Purpose.DEMAND,
+        grain="D",
+        origins=judged["origins"],
+        horizon=BACKTEST_HORIZON_DAYS,
+        results=judged["results"],
+        by_class=judged["by_class"],
+        decision=judged["decision"],
+        created_at=context.at,
+    )
+
+
+def _part(context: RunContext, start: float, share: float) -> Any:
+    return lambda fraction, note: context.progress(start + share * fraction, note)
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN: a measure without anything to measure is null."""
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN is not itself
+        return None
+    return value
