@@ -6,6 +6,7 @@ writer at a time, so a burst of events must not hold up an approval). On Postgre
 
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
 
@@ -27,11 +28,13 @@ class EdgeRouter:
     def allow_migrate(
         self, db: str, app_label: str, model_name: str | None = None, **hints: Any
     ) -> bool:
-        model = hints.get("model")
-        if model is None and model_name is not None:
-            from django.apps import apps
-
-            model = apps.get_model(app_label, model_name)
+        model = None
+        if model_name is not None:
+            # the model of today: the historical one that a migration holds does not know where it lives
+            try:
+                model = apps.get_model(app_label, model_name)
+            except LookupError:
+                model = hints.get("model")
         if model is None:  # RunSQL and RunPython of our migrations belong to the main database
             return db == "default"
         return db == self._alias(model)

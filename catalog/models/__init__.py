@@ -1,4 +1,4 @@
-from catalog.models.access import ApiKey, IdempotencyRecord, SavedView
+from catalog.models.access import ApiKey, IdempotencyRecord, RequestCount, SavedView
 from catalog.models.defaults import PlanningDefaults
 from catalog.models.price import Price, Promotion
 from catalog.models.product import Category, Product, ProductRelation
@@ -16,6 +16,7 @@ __all__ = [
     "ProductRelation",
     "Promotion",
     "Region",
+    "RequestCount",
     "Run",
     "SavedView",
     "Supplier",

@@ -75,3 +75,23 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RequestCount(models.Model):
+    """Requests of one caller in one minute and throttle scope; counted by one atomic upsert."""
+
+    edge = True
+
+    bucket = models.CharField(_("caller and scope"), max_length=120)
+    minute = models.PositiveBigIntegerField(_("minute since 1970"))
+    requests = models.PositiveIntegerField(_("requests"), default=0)
+
+    class Meta:
+        verbose_name = _("request count")
+        verbose_name_plural = _("request counts")
+        constraints = [
+            models.UniqueConstraint(fields=["bucket", "minute"], name="one_count_per_minute")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bucket}: {self.requests}"

@@ -1,0 +1,25 @@
+"""`migrate`, for every database file of this installation: one command brings all tables up to date."""
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.core.management.commands import migrate
+from django.db import connections
+
+
+class Command(migrate.Command):
+    help = "Updates the schema of the main database and, where there is one, of the edge database."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(database=None)
+
+    def get_check_kwargs(self, options: dict[str, Any]) -> dict[str, Any]:
+        return {**super().get_check_kwargs(options), "databases": self._aliases(options)}
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for alias in self._aliases(options):
+            super().handle(*args, **{**options, "database": alias})
+
+    def _aliases(self, options: dict[str, Any]) -> list[str]:
+        return [options["database"]] if options["database"] else list(connections)
