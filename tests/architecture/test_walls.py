@@ -13,9 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LINE = ("recommendations", "forecasting", "inventory", "catalog")
 # What an app shows to people. Another app may use its models, selectors and services only.
 FRONT = ("urls", "views", "api", "admin", "tables", "filters", "forms", "resources", "tasks")
-# Catalog lends every app its log-in by key, its throttle, its base table, and the way to start a run.
+# Catalog lends every app its log-in by key, its throttle, the base of lists and pages, and the way to start a run.
 LENT = (
     "catalog.tables.base",
+    "catalog.views.base",
     "catalog.tasks",
     "catalog.api.authentication",
     "catalog.api.idempotency",
