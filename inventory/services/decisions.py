@@ -1,0 +1,420 @@
+"""What people decide about suggestions.
+
+Within one's limits a decision is final: suggestion and order line change in one transaction. Above a
+limit the row waits for a second person, who may not be the one who decided it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from catalog.models import Product
+from inventory.exceptions import InvalidTransition, NotAllowed, OverLimit, StaleVersion
+from inventory.models import Decision, ReasonCode, Suggestion
+from inventory.services.duties import (
+    change_state,
+    check_version,
+    require_permission,
+    require_scope,
+)
+from inventory.services.limits import exceeded_line_limit, four_eyes_required
+from inventory.services.orders import add_suggestion_line
+from inventory.transitions import SUGGESTION_TRANSITIONS
+
+DECIDE = "inventory.decide_suggestion"
+SECOND_APPROVE = "inventory.second_approve_suggestion"
+BULK_MOST = 500
+State = Suggestion.State
+Action = Decision.Action
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What became of one row of a bulk decision. ``outcome``: done, awaiting, refused or stale."""
+
+    suggestion_id: int
+    outcome: str
+    code: str = ""
+    message: str = ""
+    state: str = ""
+    version: int | None = None
+
+
+@transaction.atomic
+def approve_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
+    """Approve the suggested quantity: an order line at once, or a wait for the second approval.
+
+    Raises:
+        NotAllowed, StaleVersion, InvalidTransition, ValidationError (inactive product, supplier, warehouse).
+    """
+    row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
+    return _decide(row, quantity=row.suggested_quantity, by=by, at=at)
+
+
+@transaction.atomic
+def override_suggestion(
+    *,
+    suggestion_id: int,
+    quantity: int,
+    reason_code: str,
+    note: str = "",
+    by: Any,
+    at: datetime,
+    version: int,
+) -> Suggestion:
+    """Order another quantity than suggested, with a reason.
+
+    Raises:
+        ValidationError: the suggested quantity itself, zero (reject instead), a quantity below the minimum
+            or no multiple of the pack, an unknown reason, a missing note; and as ``approve_suggestion``.
+    """
+    row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
+    reason = _reason(reason_code, note)
+    if quantity == row.suggested_quantity:
+        raise ValidationError(
+            _("This is the suggested quantity; approve it instead."), code="no_change"
+        )
+    _check_packs(row, quantity)
+    return _decide(row, quantity=quantity, by=by, at=at, reason=reason, note=note)
+
+
+@transaction.atomic
+def reject_suggestion(
+    *, suggestion_id: int, reason_code: str, note: str = "", by: Any, at: datetime, version: int
+) -> Suggestion:
+    """Order nothing, with a reason. The same data will not bring the suggestion back."""
+    row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
+    if row.state == State.AWAITING_SECOND_APPROVAL:
+        raise InvalidTransition(current=row.state, wanted=State.REJECTED)
+    reason = _reason(reason_code, note)
+    change_state(row, State.REJECTED, SUGGESTION_TRANSITIONS)
+    _record(row, Action.REJECT, by=by, at=at, reason=reason, note=note)
+    row.decided_by, row.decided_at = by, at
+    return _saved(row)
+
+
+@transaction.atomic
+def second_approve(
+    *, suggestion_id: int, by: Any, at: datetime, version: int, note: str = ""
+) -> Suggestion:
+    """Give the second approval: the order line is written.
+
+    Raises:
+        NotAllowed: without the permission, or by the person who decided (code "four_eyes").
+        OverLimit: above the second person's own limits too.
+    """
+    row = _locked(suggestion_id, by=by, version=version, permission=SECOND_APPROVE)
+    _check_second_person(row, by)
+    quantity = row.quantity
+    limit = _exceeded(row, quantity, by)
+    if limit and four_eyes_required():
+        raise OverLimit(limit)
+    wanted = State.APPROVED if quantity == row.suggested_quantity else State.OVERRIDDEN
+    change_state(row, wanted, SUGGESTION_TRANSITIONS)
+    _record(row, Action.SECOND_APPROVE, by=by, at=at, quantity=quantity, note=note)
+    return _converted(row, by=by, at=at)
+
+
+@transaction.atomic
+def second_reject(
+    *,
+    suggestion_id: int,
+    by: Any,
+    at: datetime,
+    version: int,
+    reason_code: str = "",
+    note: str = "",
+) -> Suggestion:
+    """Refuse the second approval: nothing is ordered."""
+    row = _locked(suggestion_id, by=by, version=version, permission=SECOND_APPROVE)
+    _check_second_person(row, by)
+    reason = _reason(reason_code, note) if reason_code else None
+    change_state(row, State.REJECTED, SUGGESTION_TRANSITIONS)
+    _record(
+        row, Action.SECOND_REJECT, by=by, at=at, quantity=row.quantity, reason=reason, note=note
+    )
+    return _saved(row)
+
+
+@transaction.atomic
+def snooze_suggestion(
+    *, suggestion_id: int, until: date, by: Any, at: datetime, version: int
+) -> Suggestion:
+    """Hide an open row until a later day."""
+    row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
+    if until <= at.date():
+        raise ValidationError(_("Snooze until a later day than today."), code="until")
+    change_state(row, State.SNOOZED, SUGGESTION_TRANSITIONS)
+    row.snoozed_until = until
+    _record(row, Action.SNOOZE, by=by, at=at, note=until.isoformat())
+    return _saved(row)
+
+
+@transaction.atomic
+def reopen_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
+    """Take a rejection, a snooze or one's own decision that still waits back to open.
+
+    Raises:
+        ValidationError: another suggestion for the same product and warehouse is live by now.
+        NotAllowed: a waiting decision of somebody else (they or the second approver end it).
+    """
+    row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
+    if row.state == State.AWAITING_SECOND_APPROVAL and row.decided_by_id != by.pk:
+        raise NotAllowed(_("Only the person who decided can take it back."), code="not_yours")
+    rival = Suggestion.objects.filter(
+        product_id=row.product_id, warehouse_id=row.warehouse_id, kind=row.kind,
+        state__in=Suggestion.LIVE_STATES,
+    ).exclude(pk=row.pk)  # fmt: skip
+    if rival.exists():
+        raise ValidationError(
+            _("A newer suggestion for this product and warehouse is open."), code="newer_is_open"
+        )
+    change_state(row, State.OPEN, SUGGESTION_TRANSITIONS)
+    _record(row, Action.REOPEN, by=by, at=at)
+    row.final_quantity = row.decided_by = row.decided_at = row.snoozed_until = None
+    return _saved(row)
+
+
+def bulk_decide(
+    *,
+    versions: Mapping[int, int],
+    action: str,
+    by: Any,
+    at: datetime,
+    reason_code: str = "",
+    note: str = "",
+    until: date | None = None,
+) -> list[RowResult]:
+    """Decide up to 500 rows, each in a transaction of its own; a bad row does not stop the others.
+
+    Args:
+        versions: suggestion id → version that the person saw.
+        action: approve, reject, snooze, second_approve or second_reject.
+
+    Rows that rest on an assumed lead time or cost are not approved in bulk: somebody has to look at them.
+    """
+    if len(versions) > BULK_MOST:
+        raise ValidationError(
+            _("At most %(most)d rows at once."), code="too_many", params={"most": BULK_MOST}
+        )
+    if action == "snooze" and until is None:
+        raise ValidationError(_("Until which day?"), code="until")
+
+    def decide(suggestion_id: int, version: int) -> Suggestion:
+        common = {"suggestion_id": suggestion_id, "by": by, "at": at, "version": version}
+        if action == "approve":
+            _refuse_assumed(suggestion_id)
+            return approve_suggestion(**common)
+        if action == "reject":
+            return reject_suggestion(**common, reason_code=reason_code, note=note)
+        if action == "snooze":
+            assert until is not None
+            return snooze_suggestion(**common, until=until)
+        if action == "second_approve":
+            return second_approve(**common, note=note)
+        if action == "second_reject":
+            return second_reject(**common, reason_code=reason_code, note=note)
+        raise ValidationError(
+            _("Unknown action “%(action)s”."), code="action", params={"action": action}
+        )
+
+    results = []
+    for suggestion_id, version in versions.items():
+        try:
+            row = decide(suggestion_id, version)
+        except Suggestion.DoesNotExist:
+            results.append(
+                RowResult(suggestion_id, "refused", "not_found", _("There is no such suggestion."))
+            )
+        except StaleVersion as error:
+            results.append(
+                RowResult(
+                    suggestion_id,
+                    "stale",
+                    error.code,
+                    error.messages[0],
+                    error.current["state"],
+                    error.current["version"],
+                )
+            )
+        except (ValidationError, NotAllowed) as error:
+            results.append(RowResult(suggestion_id, "refused", str(error.code), _words(error)))
+        else:
+            awaits = row.state == State.AWAITING_SECOND_APPROVAL
+            results.append(
+                RowResult(
+                    suggestion_id,
+                    "awaiting" if awaits else "done",
+                    "over_limit" if awaits else "",
+                    _limit_of(row) if awaits else "",
+                    row.state,
+                    row.version,
+                )
+            )
+    return results
+
+
+def _decide(
+    row: Suggestion,
+    *,
+    quantity: int,
+    by: Any,
+    at: datetime,
+    reason: ReasonCode | None = None,
+    note: str = "",
+) -> Suggestion:
+    if row.state == State.AWAITING_SECOND_APPROVAL:
+        # approved or overridden may follow this state too, but only through the second approval
+        raise InvalidTransition(current=row.state, wanted=State.APPROVED)
+    _check_orderable(row)
+    action = Action.APPROVE if quantity == row.suggested_quantity else Action.OVERRIDE
+    limit = _exceeded(row, quantity, by)
+    waits = bool(limit) and four_eyes_required()
+    if waits:
+        wanted = State.AWAITING_SECOND_APPROVAL
+    else:
+        wanted = State.APPROVED if action == Action.APPROVE else State.OVERRIDDEN
+    change_state(row, wanted, SUGGESTION_TRANSITIONS)
+    _record(row, action, by=by, at=at, quantity=quantity, reason=reason, note=note, limit=limit)
+    row.final_quantity, row.decided_by, row.decided_at = quantity, by, at
+    return _saved(row) if waits else _converted(row, by=by, at=at)
+
+
+def _converted(row: Suggestion, *, by: Any, at: datetime) -> Suggestion:
+    _check_orderable(row)
+    _saved(row)  # each step of the table is a step of its own in the database too
+    add_suggestion_line(suggestion=row, by=by, at=at)
+    change_state(row, State.CONVERTED, SUGGESTION_TRANSITIONS)
+    row.save(update_fields=["state"])
+    return row
+
+
+def _locked(suggestion_id: int, *, by: Any, version: int, permission: str) -> Suggestion:
+    require_permission(by, permission)
+    row = (
+        Suggestion.objects.select_for_update(of=("self",))
+        .select_related("product", "warehouse", "supplier", "decided_by")
+        .get(pk=suggestion_id)
+    )
+    require_scope(by, row)
+    check_version(row, version)
+    return row
+
+
+def _saved(row: Suggestion) -> Suggestion:
+    row.version += 1
+    row.save(
+        update_fields=[
+            "state", "version", "final_quantity", "decided_by", "decided_at", "snoozed_until",
+        ]
+    )  # fmt: skip
+    return row
+
+
+def _record(
+    row: Suggestion,
+    action: str,
+    *,
+    by: Any,
+    at: datetime,
+    quantity: int | None = None,
+    reason: ReasonCode | None = None,
+    note: str = "",
+    limit: str = "",
+) -> Decision:
+    return Decision.objects.create(
+        suggestion=row, action=action, suggested_quantity=row.suggested_quantity, quantity=quantity,
+        reason=reason, note=note, limit_exceeded=limit[:200], by=by, at=at,
+    )  # fmt: skip
+
+
+def _exceeded(row: Suggestion, quantity: int, by: Any) -> str:
+    assert row.supplier is not None
+    return exceeded_line_limit(
+        user=by,
+        currency=row.currency,
+        line_value=row.unit_cost * quantity,
+        supplier=row.supplier,
+        suggested_quantity=row.suggested_quantity,
+        quantity=quantity,
+    )
+
+
+def _check_second_person(row: Suggestion, by: Any) -> None:
+    if row.state != State.AWAITING_SECOND_APPROVAL:
+        raise InvalidTransition(current=row.state, wanted=State.APPROVED)
+    if row.decided_by_id == by.pk and four_eyes_required():
+        raise NotAllowed(
+            _("You decided this yourself; somebody else has to approve it."), code="four_eyes"
+        )
+
+
+def _check_orderable(row: Suggestion) -> None:
+    problem = ""
+    if row.kind != Suggestion.Kind.BUY:
+        problem = _("Only suggestions to buy become purchase orders.")
+    elif row.state == State.WITHHELD or row.supplier is None:
+        problem = row.withheld_reason or _("No supplier delivers this product.")
+    elif not row.supplier.is_active:
+        problem = _("Supplier %(supplier)s is not active.") % {"supplier": row.supplier.name}
+    elif row.product.lifecycle == Product.Lifecycle.DISCONTINUED:
+        problem = _("Product %(product)s is discontinued.") % {"product": row.product.sku}
+    elif not row.warehouse.is_active:
+        problem = _("Warehouse %(warehouse)s is not active.") % {"warehouse": row.warehouse.code}
+    if problem:
+        raise ValidationError(problem, code="not_orderable")
+
+
+def _check_packs(row: Suggestion, quantity: int) -> None:
+    if quantity < 1:
+        raise ValidationError(
+            _("A quantity of zero is a rejection; reject it with a reason."), code="quantity"
+        )
+    if quantity < row.min_order_quantity or quantity % row.order_multiple:
+        multiple = row.order_multiple
+        least = -(-max(quantity, row.min_order_quantity) // multiple) * multiple
+        raise ValidationError(
+            _(
+                "The supplier delivers at least %(minimum)d, in multiples of %(multiple)d;"
+                " the next possible quantity is %(possible)d."
+            ),
+            code="packs",
+            params={
+                "minimum": row.min_order_quantity,
+                "multiple": multiple,
+                "possible": least,
+            },
+        )
+
+
+def _reason(code: str, note: str) -> ReasonCode:
+    reason = ReasonCode.objects.filter(code=code, is_active=True).first()
+    if reason is None:
+        raise ValidationError(_("Choose a reason."), code="reason")
+    if reason.note_required and not note.strip():
+        raise ValidationError(
+            _("The reason “%(reason)s” needs a note."), code="note", params={"reason": reason.label}
+        )
+    return reason
+
+
+def _refuse_assumed(suggestion_id: int) -> None:
+    if Suggestion.objects.filter(pk=suggestion_id, uses_assumed_facts=True).exists():
+        raise ValidationError(
+            _("Lead time or cost is only assumed: confirm them, or approve this row by itself."),
+            code="assumed_facts",
+        )
+
+
+def _limit_of(row: Suggestion) -> str:
+    decision = row.decisions.order_by("-id").first()
+    return "" if decision is None else decision.limit_exceeded
+
+
+def _words(error: ValidationError | NotAllowed) -> str:
+    return error.messages[0] if isinstance(error, ValidationError) else str(error)
