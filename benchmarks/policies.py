@@ -97,8 +97,10 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [instance for instance in instances if options.filter in instance["name"]]
     if not chosen:
         parser.error(f"Expected a --filter that some instance's name contains, received: {options.filter!r}")
-    # The first call compiles; its seconds would otherwise be charged to the first instance.
-    learn_policy(problem_from_instance(chosen[0]), method=options.method, seed=options.seed)
+    # First calls compile; their seconds would otherwise be charged to the first instance of a kind.
+    kinds = {(i["model"], i.get("K", 0) > 0, i.get("pack_size", 1) > 1): i for i in chosen}
+    for instance in kinds.values():
+        learn_policy(problem_from_instance(instance), method=options.method, seed=options.seed)
     rows = [
         evaluate(instance, options.method, options.seed)
         for instance in tqdm(chosen, file=sys.stderr, disable=None)

@@ -326,3 +326,83 @@ def simulate_levels(
         if t >= warm_up:
             total += paid
     return total / (demand.shape[0] - warm_up)
+
+
+@njit(cache=True)
+def learn_full_state(
+    value, stocks, strata, quantities, fixed_cost, before, window, before_cdf, after_cdf, transition, first,
+    outstanding, cost, slope, rate,
+):  # fmt: skip
+    """Q-learning of every (state, order) at once: state = stock and the index of each outstanding order.
+
+    value: (epochs, modes, stocks * orders ** outstanding), relative to its first entry; strata: (sweeps,
+    epochs, J, 2).
+    """
+    sweeps, epochs, points, _ = strata.shape
+    modes, levels, actions = transition.shape[0], cost.shape[2] // 2, quantities.shape[0]
+    combinations = actions**outstanding
+    rest = combinations // actions if outstanding > 0 else 1
+    states = stocks * combinations
+    charge = np.zeros((epochs, modes, states, actions))
+    mass, work = np.zeros((modes, levels)), np.zeros((modes, levels))
+    orders = np.zeros(outstanding, dtype=np.int64)
+    for epoch in range(epochs):
+        index = (epoch + outstanding) % epochs
+        for mode in range(modes):
+            for state in range(states):
+                code = state % combinations
+                for i in range(outstanding - 1, -1, -1):
+                    orders[i] = quantities[code % actions]
+                    code //= actions
+                stock = state // combinations
+                low, high = project(
+                    epoch, mode, stock, orders, 0, before, window, transition, first, mass, work
+                )
+                for i in range(1, actions):
+                    charge[epoch, mode, state, i] = fixed_cost
+                for other in range(modes):
+                    row, table = mass[other], cost[index, other]
+                    add_dot(charge[epoch, mode, state], 1.0, row, low, high, table, quantities)
+    learned = charge.copy()
+    for sweep in range(sweeps):
+        step = 1.0 / (1.0 + sweep) ** rate
+        for epoch in range(epochs - 1, -1, -1):
+            following = (epoch + 1) % epochs
+            for mode in range(modes):
+                for state in range(states):
+                    stock, code = state // combinations, state % combinations
+                    arriving = quantities[code // rest] if outstanding > 0 else 0
+                    kept = code % rest * actions if outstanding > 0 else 0
+                    total = learned[epoch, mode, state]
+                    for i in range(actions):
+                        total[i] *= 1.0 - step
+                        total[i] += step * charge[epoch, mode, state, i]
+                    for j in range(points):
+                        used = draw(before_cdf[epoch, mode], strata[sweep, epoch, j, 0])
+                        later = draw(after_cdf[epoch, mode], strata[sweep, epoch, j, 1])
+                        left = max(stock - used, 0) + arriving
+                        for next_mode in range(modes):
+                            weight = step * transition[mode, next_mode] / points
+                            if weight == 0.0:
+                                continue
+                            table = value[following, next_mode]
+                            if outstanding > 0:
+                                reached = max(left - later, 0)
+                                inner = min(reached, stocks - 1)
+                                base = inner * combinations + kept
+                                extra = (reached - inner) * slope
+                                for i in range(actions):
+                                    total[i] += weight * (table[base + i] + extra)
+                            else:
+                                for i in range(actions):
+                                    reached = max(left + quantities[i] - later, 0)
+                                    inner = min(reached, stocks - 1)
+                                    total[i] += weight * (table[inner] + (reached - inner) * slope)
+            for mode in range(modes):
+                for state in range(states):
+                    value[epoch, mode, state] = learned[epoch, mode, state].min()
+        base_value = value[0, 0, 0]
+        for epoch in range(epochs):
+            for mode in range(modes):
+                for state in range(states):
+                    value[epoch, mode, state] -= base_value

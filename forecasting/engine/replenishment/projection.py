@@ -86,7 +86,8 @@ class Schedule:
 
     @cached_property
     def transition(self) -> FloatArray:
-        return np.ones((1, 1)) if self.problem.transition is None else self.problem.transition
+        # A copy: compiled kernels would compile once more for read-only arrays.
+        return np.ones((1, 1)) if self.problem.transition is None else self.problem.transition.copy()
 
     def locate(self, phase: int) -> tuple[int, int]:
         """Return (epoch, mode) of a phase in which an order may be placed."""

@@ -30,13 +30,16 @@ class QLearningParameters:
     strata: int = 6
     discount: float = 0.95
     discount_fixed_cost: float = 0.985
-    explore: float = 0.1
+    explore: float = 0.15
     restart: float = 0.03
-    knots: int = 64
+    knots: int = 24
     full_state_entries: int = 150_000
     position_sweeps: int = 600
     position_strata: int = 8
     position_rate: float = 0.6
+    full_state_sweeps: int = 200
+    full_state_strata: int = 8
+    full_state_rate: float = 0.6
 
 
 DEFAULTS = QLearningParameters()
@@ -58,7 +61,7 @@ def learn_q(
         return _learn_position(tables, seed, progress, parameters)
     lumpy = problem.fixed_cost > 0 or problem.smallest_order > 1
     if lumpy and full_state_entries(tables) <= parameters.full_state_entries:
-        return learn_full_state(tables, seed, progress)
+        return learn_full_state(tables, seed, progress, parameters)
     return _learn_projected(tables, seed, progress, parameters)
 
 
