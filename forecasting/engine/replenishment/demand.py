@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from .problem import FloatArray, ReplenishmentProblem
 
 TAIL = 1e-12
-LEVELS = 2048  # points at which a quantile function is read; their spacing bounds the error of a mean
+LEVELS = 512  # points at which a quantile function is read
 
 
 def poisson(mean: float, tail: float = TAIL) -> FloatArray:
