@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class FileRefused(Exception):  # noqa: N818 - reads as what happened
+class FileRefused(Exception):
     """The file as a whole cannot be imported; nothing of it was.
 
     Args:

@@ -1,0 +1,160 @@
+"""List prices, and assumed costs and suppliers, from the prices that customers paid."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Max, Min
+from django.db.models.functions import TruncMonth
+from django.utils.translation import gettext as _
+
+from catalog.models import PlanningDefaults, Price, Product, Supplier, SupplierProduct
+from inventory.models import ImportBatch, Sale
+
+ASSUMED = "ASSUMED"
+MonthPrices = dict[tuple[int, str], dict[date, list[tuple[int, Decimal, date]]]]
+
+
+def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> MonthPrices:
+    """(product, channel) -> first of month -> [(order lines, unit price, first day seen)]."""
+    found: MonthPrices = defaultdict(lambda: defaultdict(list))
+    rows = (
+        Sale.objects.published()
+        .filter(product_id__in=product_ids, channel__in=channels)
+        .order_by()
+        .annotate(month=TruncMonth("demand_day"))
+        .values_list("product_id", "channel", "month", "unit_price")
+        .annotate(lines=Count("id"), first=Min("demand_day"))
+    )
+    for product_id, channel, month, price, lines, first in rows.iterator(chunk_size=5000):
+        found[product_id, channel][month].append((lines, price, first))
+    return found
+
+
+def known_until(*, batch: ImportBatch, channels: Sequence[str]) -> date | None:
+    """Last day that other sales of these channels had covered before this import."""
+    sales = Sale.objects.published().filter(channel__in=channels).exclude(batch=batch)
+    return sales.aggregate(last=Max("demand_day"))["last"]
+
+
+def record_prices(observed: MonthPrices, *, currency: str, covered: date | None) -> int:
+    """Write one Price row per change of the monthly list price; return how many.
+
+    The list price of a month is the price of most of its order lines (the higher one of two equally
+    frequent ones: the lower is the discount). Months that were covered before are left as they are, so a
+    continued file only adds.
+    """
+    product_ids = {product_id for product_id, _channel in observed}
+    last: dict[tuple[int, str], Price] = {}
+    for row in Price.objects.filter(product_id__in=product_ids).order_by("valid_from"):
+        last[row.product_id, row.channel] = row
+    new: list[Price] = []
+    closed: list[Price] = []
+    for key, months in observed.items():
+        current = last.get(key)
+        for month, prices in sorted(months.items()):
+            if current is not None and covered is not None and current.pk and month <= covered:
+                continue
+            amount = max(prices)[1]
+            starts = month if current is not None else min(first for _n, _price, first in prices)
+            if current is not None:
+                ends = current.valid_to
+                if amount == current.amount or starts <= current.valid_from or ends is not None:
+                    continue
+                current.valid_to = starts - timedelta(days=1)
+                if current.pk:
+                    closed.append(current)
+            current = Price(
+                product_id=key[0],
+                channel=key[1],
+                amount=amount,
+                currency=currency,
+                valid_from=starts,
+            )
+            new.append(current)
+    Price.objects.bulk_update(closed, ["valid_to"], batch_size=300)
+    Price.objects.bulk_create(new, batch_size=500)
+    return len(new)
+
+
+def fill_in_products(
+    observed: MonthPrices, *, defaults: PlanningDefaults, supplier: Supplier
+) -> dict[str, int]:
+    """List price, assumed unit cost and assumed supplier for products that have none.
+
+    The assumed cost is the share of the median observed price that the planning defaults name.
+    """
+    histogram: dict[int, dict[Decimal, int]] = defaultdict(lambda: defaultdict(int))
+    newest: dict[int, tuple[date, Decimal]] = {}
+    for (product_id, _channel), months in observed.items():
+        for month, prices in months.items():
+            newest[product_id] = max(
+                newest.get(product_id, (date.min, Decimal(0))), (month, max(prices)[1])
+            )
+            for lines, price, _first in prices:
+                histogram[product_id][price] += lines
+    products = list(Product.objects.filter(pk__in=histogram))
+    share = Decimal(defaults.cost_share_percent) / 100
+    counts = {"list_prices": 0, "assumed_costs": 0, "assumed_suppliers": 0}
+    for product in products:
+        if product.list_price is None:
+            product.list_price = newest[product.pk][1]
+            counts["list_prices"] += 1
+        if product.unit_cost is None:
+            cost = median_price(histogram[product.pk]) * share
+            product.unit_cost, product.cost_assumed = cost.quantize(Decimal("0.0001")), True
+            counts["assumed_costs"] += 1
+    Product.objects.bulk_update(
+        products, ["list_price", "unit_cost", "cost_assumed"], batch_size=200
+    )
+    counts["assumed_suppliers"] = _assume_supplier(products, defaults, supplier)
+    return counts
+
+
+def median_price(histogram: dict[Decimal, int]) -> Decimal:
+    """The (lower) median of prices that are given with their number of order lines."""
+    half, seen = sum(histogram.values()) / 2, 0
+    for price, lines in sorted(histogram.items()):
+        seen += lines
+        if seen >= half:
+            return price
+    return Decimal(0)
+
+
+def _assume_supplier(
+    products: Sequence[Product], defaults: PlanningDefaults, supplier: Supplier
+) -> int:
+    supplied = set(
+        SupplierProduct.objects.filter(product__in=[row.pk for row in products]).values_list(
+            "product_id", flat=True
+        )
+    )
+    rows = [
+        SupplierProduct(
+            supplier=supplier,
+            product=product,
+            lead_time_days=defaults.lead_time_days,
+            lead_time_sd_days=defaults.lead_time_sd_days,
+            lead_time_assumed=True,
+            min_order_quantity=defaults.min_order_quantity,
+            order_multiple=defaults.order_multiple,
+            unit_cost=product.unit_cost or 0,
+            cost_assumed=product.cost_assumed,
+        )  # fmt: skip
+        for product in products
+        if product.pk not in supplied
+    ]
+    return len(SupplierProduct.objects.bulk_create(rows, batch_size=300))
+
+
+def assumed_supplier(*, currency: str, defaults: PlanningDefaults) -> Supplier:
+    """The supplier of products whose supplier nobody has named; one per currency."""
+    known = Supplier.objects.filter(is_assumed=True, currency=currency).order_by("id").first()
+    if known is not None:
+        return known
+    taken = Supplier.objects.filter(code=ASSUMED).exists()
+    return Supplier.objects.create(
+        code=f"{ASSUMED}-{currency}" if taken else ASSUMED, name=_("Assumed supplier"),
+        currency=currency, is_assumed=True, review_period_days=defaults.review_period_days,
+    )  # fmt: skip
