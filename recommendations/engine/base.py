@@ -38,6 +38,8 @@ class Recommender(ABC):
         self.params = read_params(self.Params, params)
         self.catalogue = Catalogue(np.empty(0, dtype=np.str_))
         self.until = 0.0
+        self.notes: dict[str, Any] = {}
+        """What the trainer wants to travel with the arrays: JSON values, not read by the model."""
 
     # --- training -----------------------------------------------------------------------------
     def fit(self, events: "pd.DataFrame", items: "pd.DataFrame | None" = None) -> Self:
@@ -150,7 +152,8 @@ class Recommender(ABC):
             folder,
             kind=f"recommender/{self.name}",
             documents={
-                "recommender": {"params": dataclasses.asdict(self.params), "until": self.until}
+                "recommender": {"params": dataclasses.asdict(self.params), "until": self.until},
+                "notes": self.notes,
             },
             mapped={"items": self.catalogue.ids, **self._arrays()},
         )
@@ -161,6 +164,7 @@ class Recommender(ABC):
         model = cls(document["params"])
         model.catalogue = Catalogue(np.asarray(artifact.mapped["items"]))
         model.until = float(document["until"])
+        model.notes = dict(artifact.documents["notes"])
         model._take_arrays(artifact.mapped)
         return model
 

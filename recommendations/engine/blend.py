@@ -16,8 +16,8 @@ from recommendations.engine.popularity import count
 @dataclass(frozen=True)
 class BlendParams:
     neighbour_weight: float = 1.0
-    trend_weight: float = 0.5
-    own_weight: float = 2.0
+    trend_weight: float = 0.3
+    own_weight: float = 3.0
     trend_window_days: float = 14.0
     own_half_life_days: float = 365.0
 
@@ -47,7 +47,7 @@ class Blend(Recommender):
             total += self.params.neighbour_weight * _scaled(near)
             decay = np.exp2(-ages_days / self.params.own_half_life_days)
             own = np.bincount(positions, weights=weights * decay, minlength=len(self.catalogue))
-            total += self.params.own_weight * _scaled(own)
+            total += self.params.own_weight * _scaled(own.astype(np.float64))
         return total
 
     def because(

@@ -10,18 +10,16 @@ from recommendations.engine.base import Arrays, Recommender
 from recommendations.engine.catalogue import Allowed, FloatArray, IdArray, IntArray
 from recommendations.engine.interactions import Interactions
 
-DENSE_ITEMS = 20_000
-
 
 @dataclass(frozen=True)
 class ItemKNNParams:
     neighbours: int = 200
-    shrinkage: float = 10.0
+    shrinkage: float = 2.0
     popularity_exponent: float = 0.5
     """0.5 = cosine; below it popular neighbours weigh more."""
-    train_half_life_days: float = 180.0
+    train_half_life_days: float = 120.0
     history_half_life_days: float = 180.0
-    user_idf: float = 0.5
+    user_idf: float = 0.75
     """A user with n items weighs n ** -user_idf, so that one bulk buyer does not define who is near whom."""
 
 
@@ -44,7 +42,7 @@ class ItemKNN(Recommender):
         strength = weights * np.exp2(-ages_days / self.params.history_half_life_days)
         index = self.neighbour_index[positions].ravel()
         value = (self.neighbour_value[positions] * strength[:, None]).ravel()
-        return np.bincount(index, weights=value, minlength=n_items)
+        return _sums(index, value, n_items)
 
     def because(
         self,
@@ -89,6 +87,10 @@ class ItemKNN(Recommender):
 
     neighbour_index: Any
     neighbour_value: Any
+
+
+def _sums(index: IntArray, weights: FloatArray, n_items: int) -> FloatArray:
+    return np.asarray(np.bincount(index, weights=weights, minlength=n_items), dtype=np.float64)
 
 
 def user_item_matrix(events: Interactions, n_items: int, half_life_days: float) -> Any:

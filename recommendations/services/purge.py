@@ -1,0 +1,10 @@
+"""Executor of the run kind "recommend.purge"."""
+
+from typing import Any
+
+from catalog.services.run_context import RunContext
+from recommendations.services.visitors import purge_expired
+
+
+def execute_purge(context: RunContext) -> dict[str, Any]:
+    return dict(purge_expired(at=context.at))
