@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.utils.translation import gettext_lazy as _
 
 UNITS_PER_CURRENCY_UNIT = 10_000
@@ -17,8 +18,12 @@ DECIMAL_PLACES = 4
 MAX_AMOUNT = Decimal(2**63 - 1) / UNITS_PER_CURRENCY_UNIT
 
 
-class MoneyField(models.BigIntegerField):
+class MoneyField(models.BigIntegerField):  # type: ignore[type-arg]
     """A ``Decimal`` with at most four decimal places; the currency stands in a field beside it."""
+
+    # what may be assigned and what is read, for the type checker
+    _pyi_private_set_type: "Decimal | float | int | str | Combinable"  # type: ignore[assignment]
+    _pyi_private_get_type: Decimal  # type: ignore[assignment]
 
     description = _("Amount of money")
     default_error_messages = {
@@ -28,7 +33,7 @@ class MoneyField(models.BigIntegerField):
     @property
     def validators(self) -> list[Any]:
         # BigIntegerField's range validators compare against the stored integer, not the amount.
-        return list(self._validators)
+        return list(self._validators)  # type: ignore[attr-defined]
 
     def to_python(self, value: Any) -> Decimal | None:
         if value is None or isinstance(value, Decimal):
@@ -72,7 +77,7 @@ class MoneyField(models.BigIntegerField):
         value = self.value_from_object(obj)
         return "" if value is None else str(value)
 
-    def formfield(self, **kwargs: Any) -> Any:
+    def formfield(self, **kwargs: Any) -> Any:  # type: ignore[override]
         defaults = {
             "form_class": forms.DecimalField,
             "max_digits": 19,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Model, Q, QuerySet
 
 from catalog.models import Category, SupplierProduct
@@ -64,7 +63,7 @@ def _id_path(path: str) -> str:
     return f"{path}_id__in" if path else "id__in"
 
 
-def scope_of(user: AbstractBaseUser | AnonymousUser | Any) -> Scope:
+def scope_of(user: Any) -> Scope:
     """Return what the user may see: all for a superuser, nothing without a ``UserScope`` row."""
     if not user.is_authenticated or not user.is_active:
         return Scope.nothing()

@@ -80,10 +80,7 @@ def _key_chunks(keys: Collection[StockKey] | None) -> Iterator[list[StockKey] | 
 def _refresh_quantities(keys: list[StockKey] | None, since: date, until: date) -> None:
     """Add up the window in the database. The last part makes days whose sales are gone fall to zero."""
     demand = DemandDay._meta.db_table
-    published = (
-        f"(batch_id IS NULL OR batch_id IN (SELECT id FROM {ImportBatch._meta.db_table}"
-        " WHERE state = 'published'))"
-    )
+    batches = ImportBatch._meta.db_table
     among, key_parameters = "", []
     if keys is not None:
         among = f" AND (product_id, warehouse_id) IN (VALUES {', '.join(['(%s, %s)'] * len(keys))})"
@@ -98,12 +95,14 @@ def _refresh_quantities(keys: list[StockKey] | None, since: date, until: date) -
                 COUNT(DISTINCT channel || '/' || order_ref) AS orders,
                 SUM(quantity * unit_price) AS revenue
             FROM {Sale._meta.db_table}
-            WHERE demand_day BETWEEN %s AND %s AND {published}{among}
+            WHERE demand_day BETWEEN %s AND %s AND (batch_id IS NULL OR batch_id IN
+                    (SELECT id FROM {batches} WHERE state = 'published')){among}
             GROUP BY product_id, warehouse_id, demand_day
             UNION ALL
             SELECT product_id, warehouse_id, return_day, -SUM(quantity), 0, -SUM(quantity * unit_price)
             FROM {Return._meta.db_table}
-            WHERE return_day BETWEEN %s AND %s AND is_cancellation AND {published}{among}
+            WHERE return_day BETWEEN %s AND %s AND is_cancellation AND (batch_id IS NULL OR batch_id IN
+                    (SELECT id FROM {batches} WHERE state = 'published')){among}
             GROUP BY product_id, warehouse_id, return_day
             UNION ALL
             SELECT product_id, warehouse_id, day, 0, 0, 0

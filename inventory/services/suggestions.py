@@ -15,10 +15,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from inventory.models import Decision, Suggestion
+from inventory.services.bulk import RowResult, bulk_decide
 from inventory.services.decisions import (
-    RowResult,
     approve_suggestion,
-    bulk_decide,
     override_suggestion,
     reject_suggestion,
     reopen_suggestion,

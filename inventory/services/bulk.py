@@ -1,0 +1,131 @@
+"""Many decisions at once: each row on its own, with a result of its own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from inventory.exceptions import NotAllowed, StaleVersion
+from inventory.models import Suggestion
+from inventory.services.decisions import (
+    approve_suggestion,
+    reject_suggestion,
+    second_approve,
+    second_reject,
+    snooze_suggestion,
+)
+
+BULK_MOST = 500
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """What became of one row of a bulk decision. ``outcome``: done, awaiting, refused or stale."""
+
+    suggestion_id: int
+    outcome: str
+    code: str = ""
+    message: str = ""
+    state: str = ""
+    version: int | None = None
+
+
+def bulk_decide(
+    *,
+    versions: Mapping[int, int],
+    action: str,
+    by: Any,
+    at: datetime,
+    reason_code: str = "",
+    note: str = "",
+    until: date | None = None,
+) -> list[RowResult]:
+    """Decide up to 500 rows, each in a transaction of its own; a bad row does not stop the others.
+
+    Args:
+        versions: suggestion id → version that the person saw.
+        action: approve, reject, snooze, second_approve or second_reject.
+
+    Rows that rest on an assumed lead time or cost are not approved in bulk: somebody has to look at them.
+    """
+    if len(versions) > BULK_MOST:
+        raise ValidationError(
+            _("At most %(most)d rows at once."), code="too_many", params={"most": BULK_MOST}
+        )
+    if action == "snooze" and until is None:
+        raise ValidationError(_("Until which day?"), code="until")
+
+    def decide(suggestion_id: int, version: int) -> Suggestion:
+        common = {"suggestion_id": suggestion_id, "by": by, "at": at, "version": version}
+        if action == "approve":
+            _refuse_assumed(suggestion_id)
+            return approve_suggestion(**common)
+        if action == "reject":
+            return reject_suggestion(**common, reason_code=reason_code, note=note)
+        if action == "snooze":
+            assert until is not None
+            return snooze_suggestion(**common, until=until)
+        if action == "second_approve":
+            return second_approve(**common, note=note)
+        if action == "second_reject":
+            return second_reject(**common, reason_code=reason_code, note=note)
+        raise ValidationError(
+            _("Unknown action “%(action)s”."), code="action", params={"action": action}
+        )
+
+    results = []
+    for suggestion_id, version in versions.items():
+        try:
+            row = decide(suggestion_id, version)
+        except Suggestion.DoesNotExist:
+            results.append(
+                RowResult(suggestion_id, "refused", "not_found", _("There is no such suggestion."))
+            )
+        except StaleVersion as error:
+            results.append(
+                RowResult(
+                    suggestion_id,
+                    "stale",
+                    "stale_version",
+                    error.messages[0],
+                    error.current["state"],
+                    error.current["version"],
+                )
+            )
+        except (ValidationError, NotAllowed) as error:
+            results.append(
+                RowResult(suggestion_id, "refused", error.code or "refused", _words(error))
+            )
+        else:
+            awaits = row.state == Suggestion.State.AWAITING_SECOND_APPROVAL
+            results.append(
+                RowResult(
+                    suggestion_id,
+                    "awaiting" if awaits else "done",
+                    "over_limit" if awaits else "",
+                    _limit_of(row) if awaits else "",
+                    row.state,
+                    row.version,
+                )
+            )
+    return results
+
+
+def _refuse_assumed(suggestion_id: int) -> None:
+    if Suggestion.objects.filter(pk=suggestion_id, uses_assumed_facts=True).exists():
+        raise ValidationError(
+            _("Lead time or cost is only assumed: confirm them, or approve this row by itself."),
+            code="assumed_facts",
+        )
+
+
+def _limit_of(row: Suggestion) -> str:
+    decision = row.decisions.order_by("-id").first()
+    return "" if decision is None else decision.limit_exceeded
+
+
+def _words(error: ValidationError | NotAllowed) -> str:
+    return error.messages[0] if isinstance(error, ValidationError) else str(error)
