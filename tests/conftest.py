@@ -1,12 +1,15 @@
 """Fixtures that every part of the suite shares."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
 
 from config.roles import setup_roles
 from inventory.models import UserScope
+from inventory.services.suggestions import OrderProposal, propose_order
 from tests.factories import (
     ProductFactory,
     SupplierFactory,
@@ -14,6 +17,9 @@ from tests.factories import (
     UserFactory,
     WarehouseFactory,
 )
+from tests.guards import let_flush_pass
+
+let_flush_pass()
 
 
 @pytest.fixture
@@ -90,3 +96,45 @@ def product(supplier):
     product = ProductFactory(sku="MUG-1")
     SupplierProductFactory(product=product, supplier=supplier)
     return product
+
+
+@pytest.fixture
+def proposal(product, warehouse, supplier):
+    """What a run proposes: 72 mugs at 3.10 from Acme, in packs of 12."""
+    return OrderProposal(
+        product_id=product.pk,
+        warehouse_id=warehouse.pk,
+        supplier_id=supplier.pk,
+        kind="buy",
+        suggested_quantity=72,
+        unit_cost=Decimal("3.10"),
+        currency="EUR",
+        min_order_quantity=12,
+        order_multiple=12,
+        urgency="today",
+        confidence="high",
+        order_by=date(2026, 11, 24),
+        expected_on=date(2026, 12, 6),
+        stockout_on=date(2026, 12, 9),
+        on_hand=30,
+        on_order=24,
+        days_of_cover=16.5,
+        expected_lost_margin=Decimal("41.20"),
+        why="covers 34 days",
+        origin="policy:base_stock",
+        uses_assumed_facts=False,
+        rationale={"schema": 1, "cutoff": "2026-11-22"},
+    )
+
+
+@pytest.fixture
+def propose(proposal, noon):
+    """Propose a variant of ``proposal`` and return its live row."""
+
+    def propose(**changes):
+        for name in ("product", "warehouse", "supplier"):
+            if name in changes:
+                changes[f"{name}_id"] = changes.pop(name).pk
+        return propose_order(proposal=replace(proposal, **changes), run_id=1, at=noon)
+
+    return propose
