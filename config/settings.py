@@ -69,6 +69,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -130,7 +131,9 @@ else:
         "default": sqlite_database(
             VAR_DIR / "granary.sqlite3", synchronous="FULL", timeout_seconds=20
         ),
-        "edge": sqlite_database(VAR_DIR / "edge.sqlite3", synchronous="NORMAL", timeout_seconds=0.05),
+        "edge": sqlite_database(
+            VAR_DIR / "edge.sqlite3", synchronous="NORMAL", timeout_seconds=0.05
+        ),
     }
 DATABASE_ROUTERS = ["config.routers.EdgeRouter"]
 
@@ -152,7 +155,9 @@ LOGIN_REDIRECT_URL = "today"
 LOGOUT_REDIRECT_URL = "login"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # a stranger cannot lock a user out elsewhere
+AXES_LOCKOUT_PARAMETERS = [
+    ["username", "ip_address"]
+]  # a stranger cannot lock a user out elsewhere
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
 
@@ -199,6 +204,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 if PRODUCTION:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_REDIRECT_EXEMPT = [r"^live$", r"^ready$"]  # asked by a load balancer inside
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     if env.bool("BEHIND_TLS_PROXY", default=False):
@@ -212,11 +218,12 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["config.api.OrjsonRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["catalog.api.throttling.CallerThrottle"],
     "DEFAULT_PAGINATION_CLASS": "config.api.PageLimit",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "EXCEPTION_HANDLER": "config.api.exception_handler",
+    "EXCEPTION_HANDLER": "config.api_errors.exception_handler",
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -226,6 +233,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
+API_MAX_BODY_BYTES = 1024 * 1024  # a view for batches sets its own max_body_bytes
+API_MAX_DEPTH = 32
 # Requests per minute and key, by throttle scope.
 API_RATE_LIMITS = {"events": 600, "recommend": 1200, "planning": 300}
 

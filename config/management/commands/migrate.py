@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
+
+from catalog.guards import install_guards
 
 
 class Command(migrate.Command):
@@ -20,6 +22,9 @@ class Command(migrate.Command):
     def handle(self, *args: Any, **options: Any) -> None:
         for alias in self._aliases(options):
             super().handle(*args, **{**options, "database": alias})
+            if alias == DEFAULT_DB_ALIAS and not (options["plan"] or options["check_unapplied"]):
+                # a table that a migration rebuilt has lost its triggers
+                install_guards(connections[alias])
 
     def _aliases(self, options: dict[str, Any]) -> list[str]:
         return [options["database"]] if options["database"] else list(connections)

@@ -1,0 +1,13 @@
+"""Guards of the catalog."""
+
+from catalog.guards.declarations import Guard, NoOverlap
+
+GUARDS: list[Guard] = [
+    NoOverlap(
+        "catalog.Price",
+        start="valid_from",
+        end="valid_to",
+        number_keys=("product",),
+        text_keys=("channel",),
+    ),
+]
