@@ -16,11 +16,11 @@ from rest_framework.views import APIView
 PUBLIC_PAGES = {
     "login",
     "live",  # for probes: says that the process answers
+    "api:docs",  # how to use the API, no data
     "ready",  # for probes: says that database and migrations are in place
-    "jsi18n",  # texts of a language, the same for everyone
     "set_language",
 }
-PUBLIC_API = {"SpectacularAPIView", "SchemaView"}  # the description of the API, no data
+PUBLIC_API = {"SpectacularJSONAPIView"}  # the description of the API, no data
 SAMPLE_ARGUMENTS: dict[str, object] = {
     "IntConverter": 1,
     "StringConverter": "x",
