@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
-from django.db.models import Count, Max, Min
-from django.db.models.functions import TruncMonth
+from django.db import connection
+from django.db.models import Max
 from django.utils.translation import gettext as _
 
+from catalog.fields import UNITS_PER_CURRENCY_UNIT
 from catalog.models import PlanningDefaults, Price, Product, Supplier, SupplierProduct
 from inventory.models import ImportBatch, Sale
 
@@ -19,16 +20,25 @@ MonthPrices = dict[tuple[int, str], dict[date, list[tuple[int, Decimal, date]]]]
 def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> MonthPrices:
     """(product, channel) -> first of month -> [(order lines, unit price, first day seen)]."""
     found: MonthPrices = defaultdict(lambda: defaultdict(list))
-    rows = (
-        Sale.objects.published()
-        .filter(product_id__in=product_ids, channel__in=channels)
-        .order_by()
-        .annotate(month=TruncMonth("demand_day"))
-        .values_list("product_id", "channel", "month", "unit_price")
-        .annotate(lines=Count("id"), first=Min("demand_day"))
+    month = (
+        "to_char(demand_day, 'YYYY-MM')"
+        if connection.vendor == "postgresql"
+        else "substr(demand_day, 1, 7)"
     )
-    for product_id, channel, month, price, lines, first in rows.iterator(chunk_size=5000):
-        found[product_id, channel][month].append((lines, price, first))
+    products, places = (", ".join(["%s"] * len(values)) for values in (product_ids, channels))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT product_id, channel, {month} AS month, unit_price, COUNT(*), MIN(demand_day) "  # noqa: S608
+            f"FROM {Sale._meta.db_table} WHERE product_id IN ({products}) AND channel IN ({places}) "
+            f"AND (batch_id IS NULL OR batch_id IN (SELECT id FROM {ImportBatch._meta.db_table} "
+            "WHERE state = 'published')) GROUP BY product_id, channel, month, unit_price",
+            [*product_ids, *channels],
+        )
+        for product_id, channel, month_text, units, lines, first in cursor.fetchall():
+            starts = date.fromisoformat(f"{month_text}-01")
+            first_day = first if isinstance(first, date) else date.fromisoformat(first)
+            price = Decimal(units) / UNITS_PER_CURRENCY_UNIT
+            found[product_id, channel][starts].append((lines, price, first_day))
     return found
 
 
@@ -105,11 +115,23 @@ def fill_in_products(
             cost = median_price(histogram[product.pk]) * share
             product.unit_cost, product.cost_assumed = cost.quantize(Decimal("0.0001")), True
             counts["assumed_costs"] += 1
-    Product.objects.bulk_update(
-        products, ["list_price", "unit_cost", "cost_assumed"], batch_size=200
-    )
+    _save_prices(products)
     counts["assumed_suppliers"] = _assume_supplier(products, defaults, supplier)
     return counts
+
+
+def _save_prices(products: Sequence[Product]) -> None:
+    """One prepared statement for all: a bulk_update spells a condition per row and column."""
+    amount = Product._meta.get_field("unit_cost").get_prep_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"UPDATE {Product._meta.db_table} "  # noqa: S608 - name of our own model
+            "SET list_price = %s, unit_cost = %s, cost_assumed = %s WHERE id = %s",
+            [
+                (amount(row.list_price), amount(row.unit_cost), row.cost_assumed, row.pk)
+                for row in products
+            ],
+        )
 
 
 def median_price(histogram: dict[Decimal, int]) -> Decimal:

@@ -123,8 +123,12 @@ def _sale_ids(sales: Any) -> list[int]:
         wanted = ", ".join(["(%s, %s, %s)"] * len(piece))
         with connection.cursor() as cursor:
             cursor.execute(
-                f"SELECT channel, order_ref, line, id FROM {Sale._meta.db_table} "  # noqa: S608
-                f"WHERE (channel, order_ref, line) IN (VALUES {wanted})",
+                f"WITH wanted (channel, order_ref, line) AS (VALUES {wanted}) "  # noqa: S608
+                # CROSS: SQLite then reads the short list first and looks each up in the index
+                "SELECT wanted.channel, wanted.order_ref, wanted.line, sale.id "
+                f"FROM wanted CROSS JOIN {Sale._meta.db_table} AS sale "
+                "WHERE sale.channel = wanted.channel AND sale.order_ref = wanted.order_ref "
+                "AND sale.line = wanted.line",
                 [part for key in piece for part in key],
             )
             found.update({(row[0], row[1], row[2]): row[3] for row in cursor.fetchall()})

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from django.db import connection
@@ -89,8 +90,6 @@ def _copy_piece(rows: TableRows, start: int, end: int) -> int:
 
 def csv_text(rows: TableRows, start: int, end: int) -> io.BytesIO:
     """The rows as COPY reads them: an empty cell is NULL, a quoted empty one is empty text."""
-    from importlib import import_module
-
     arrow, arrow_csv = import_module("pyarrow"), import_module("pyarrow.csv")
     table = arrow.table(
         {
