@@ -130,7 +130,7 @@ class TuningBench:
 
     def cost(self, order_up_to: IntArray, reorder: IntArray, cap: int | None = None) -> float:
         """Return the average cost per period of a level rule on the path."""
-        from .kernels import simulate_levels  # noqa: PLC0415 (compiled code is loaded by workers only)
+        from .table_kernels import simulate_levels  # noqa: PLC0415 (compiled code is loaded by workers only)
 
         problem = self.problem
         return float(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import kernels
+from . import kernels, table_kernels
 from .classical import tune_base_stock
 from .projection import StockTables
 from .registry import Progress
@@ -37,14 +37,14 @@ def learn_full_state(
     sweeps, strata = parameters.full_state_sweeps, parameters.full_state_strata
     pairs = (np.arange(strata)[:, None] + rng.random((sweeps, schedule.epochs, strata, 2))) / strata
     pairs[..., 1] = rng.permuted(pairs[..., 1], axis=2)
-    kernels.learn_full_state(
+    table_kernels.learn_full_state(
         value,
         stocks,
         pairs,
         tables.quantities,
         problem.fixed_cost,
-        tables.before,
-        tables.window_demand,
+        kernels.turned_demand(tables.before),
+        kernels.turned_demand(tables.window_demand),
         np.cumsum(tables.before, axis=2),
         np.cumsum(tables.after, axis=2),
         schedule.transition,

@@ -9,26 +9,33 @@ first). Tables as in `projection.StockTables`; integers only, so every convoluti
 import numpy as np
 from numba import njit
 
+NEGLIGIBLE = 1e-9
 
-@njit(cache=True, fastmath=False)
-def consume(mass, low, high, pmf, transition, work):
-    """Replace mass (modes, levels) on low..high by mass after one demand; return the new low."""
-    modes, last = mass.shape[0], pmf.shape[1] - 1
-    if last == 0 and modes == 1:
-        return low
-    bottom = max(low - last, 0)
+
+@njit(cache=True, fastmath=True)
+def consume(mass, low, high, turned, below, ends, transition, work):
+    """Replace mass (modes, levels) on low..high by mass after one demand; return the new (low, high).
+
+    turned: pmf in reverse (so that the inner loop runs forward in both arrays); below: P(D < n); ends: last
+    demand of each mode. Mass under NEGLIGIBLE at either end is dropped.
+    """
+    modes = mass.shape[0]
+    if modes == 1 and ends[0] == 0:
+        return low, high
+    bottom = max(low - ends.max(), 0)
     for mode in range(modes):
+        last = ends[mode]
         for level in range(bottom, high + 1):
             work[mode, level] = 0.0
         for level in range(low, high + 1):
             share = mass[mode, level]
             if share > 0.0:
-                used = 0.0
-                for demand in range(min(last + 1, level)):
-                    work[mode, level - demand] += share * pmf[mode, demand]
-                    used += pmf[mode, demand]
+                start = max(last - level + 1, 0)
+                offset = level - last
+                for k in range(start, last + 1):
+                    work[mode, offset + k] += share * turned[mode, k]
                 if level <= last:
-                    work[mode, 0] += share * (1.0 - used)
+                    work[mode, 0] += share * (1.0 - below[mode, level])
     if modes == 1:
         for level in range(bottom, high + 1):
             mass[0, level] = work[0, level]
@@ -39,33 +46,40 @@ def consume(mass, low, high, pmf, transition, work):
                 for mode in range(modes):
                     total += transition[mode, following] * work[mode, level]
                 mass[following, level] = total
-    return bottom
+    while bottom < high and mass[:, bottom].max() < NEGLIGIBLE:
+        bottom += 1
+    while bottom < high and mass[:, high].max() < NEGLIGIBLE:
+        high -= 1
+    return bottom, high
 
 
 @njit(cache=True)
 def project(epoch, mode, stock, orders, skip, before, window, transition, first, mass, work):
     """Fill mass with the stock just before an order placed now lands; return its (low, high).
 
-    `skip` outstanding orders have landed already.
+    before, window: (turned, below, ends) of `turned_demand`. `skip` outstanding orders have landed already.
     """
-    epochs, top = before.shape[0], mass.shape[1] - 1
+    epochs, top = before[0].shape[0], mass.shape[1] - 1
     low = high = min(stock, top)
     for other in range(mass.shape[0]):
         mass[other, low] = 0.0
     mass[mode, low] = 1.0
     if first > 0:
-        low = consume(mass, low, high, before[epoch], transition, work)
+        low, high = consume(
+            mass, low, high, before[0][epoch], before[1][epoch], before[2][epoch], transition, work
+        )
     for i in range(skip, orders.shape[0]):
         quantity = min(orders[i], top - high)
         if quantity > 0:
             for other in range(mass.shape[0]):
                 for level in range(high, low - 1, -1):
                     mass[other, level + quantity] = mass[other, level]
-                for level in range(low, min(low + quantity, high + 1)):
-                    mass[other, level] = 0.0
             low += quantity
             high += quantity
-        low = consume(mass, low, high, window[(epoch + i - skip) % epochs], transition, work)
+        index = (epoch + i - skip) % epochs
+        low, high = consume(
+            mass, low, high, window[0][index], window[1][index], window[2][index], transition, work
+        )
     return low, high
 
 
@@ -84,78 +98,117 @@ def look_up(value, knots, landing):
 
 
 @njit(cache=True, fastmath=True)
-def add_dot(out, weight, mass, low, high, table, quantities):
-    """Add weight * sum_w mass[w] table[w + q] to out for every quantity q."""
-    for i in range(quantities.shape[0]):
-        quantity = quantities[i]
-        total = 0.0
-        for level in range(low, high + 1):
-            total += mass[level] * table[level + quantity]
-        out[i] += weight * total
+def dot(mass, low, high, table, quantity):
+    """Return sum_w mass[w] table[w + quantity]."""
+    total = 0.0
+    for level in range(low, high + 1):
+        total += mass[level] * table[level + quantity]
+    return total
+
+
+@njit(cache=True)
+def branch(
+    epoch, mode, stock, orders, draws, weights, before, window, transition, first, masses, spans, shares
+):
+    """Project the state after every draw; return the number of different branches.
+
+    draws: (n, 2) demand before and after the next arrival within this review. A branch is
+    (low, high, next mode) in `spans` with `masses` and its probability in `shares`; when the order itself is
+    the next arrival, (stock before it, demand after it, next mode).
+    """
+    following = (epoch + 1) % before[0].shape[0]
+    outstanding = orders.shape[0]
+    count = 0
+    for next_mode in range(transition.shape[0]):
+        chance = transition[mode, next_mode]
+        if chance == 0.0:
+            continue
+        last = -1
+        for j in range(draws.shape[0]):
+            left = max(stock - draws[j, 0], 0)
+            if outstanding == 0:
+                spans[count, 0], spans[count, 1], spans[count, 2] = left, draws[j, 1], next_mode
+                shares[count] = chance * weights[j]
+                count += 1
+                continue
+            left = max(left + orders[0] - draws[j, 1], 0)
+            if left == last:
+                shares[count - 1] += chance * weights[j]
+                continue
+            last = left
+            low, high = project(
+                following, next_mode, left, orders, 1, before, window, transition, first, masses[count],
+                masses[count + 1],
+            )  # fmt: skip
+            spans[count, 0], spans[count, 1], spans[count, 2] = low, high, next_mode
+            shares[count] = chance * weights[j]
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def future_value(
+    epoch, quantity, count, masses, spans, shares, outstanding, leftover, before_leftover, value, knots
+):
+    """Return E V of the next state when `quantity` is ordered now."""
+    epochs, modes = leftover.shape[0], leftover.shape[1]
+    index, following = (epoch + outstanding) % epochs, (epoch + 1) % epochs
+    total = 0.0
+    for k in range(count):
+        next_mode = spans[k, 2]
+        if outstanding == 0:
+            after = max(spans[k, 0] + quantity - spans[k, 1], 0)
+            landing = before_leftover[following, next_mode, after]
+        else:
+            landing = 0.0
+            for other in range(modes):
+                landing += dot(masses[k, other], spans[k, 0], spans[k, 1], leftover[index, other], quantity)
+        worth, _, _ = look_up(value[following, next_mode], knots, landing)
+        total += shares[k] * worth
+    return total
 
 
 @njit(cache=True)
 def action_costs(
-    epoch, mode, stock, orders, draws, weights, quantities, fixed_cost, discount,
+    epoch, mode, stock, orders, draws, weights, quantities, stride, fixed_cost, discount,
     before, window, transition, first, cost, leftover, before_leftover, value, knots,
-    mass, work, landing, out,
+    masses, spans, shares, out,
 ):  # fmt: skip
-    """Fill out with Q(s, a) for every quantity; return the projected stock E[W] of the state.
+    """Fill out with Q(s, a) per quantity (inf where not looked at); return the projected stock E[W].
 
-    draws: (n, 2) demand before and after the next arrival within this review, with their weights.
+    stride 1 looks at every order; above 1, at every stride-th and then around the best of those.
     """
-    epochs, modes = before.shape[0], mass.shape[0]
+    epochs, modes, actions = cost.shape[0], masses.shape[1], quantities.shape[0]
     outstanding = orders.shape[0]
     index = (epoch + outstanding) % epochs
-    following = (epoch + 1) % epochs
-    low, high = project(epoch, mode, stock, orders, 0, before, window, transition, first, mass, work)
+    landing = masses[masses.shape[0] - 2]
+    work = masses[masses.shape[0] - 1]
+    low, high = project(epoch, mode, stock, orders, 0, before, window, transition, first, landing, work)
     projected = 0.0
-    for i in range(quantities.shape[0]):
-        out[i] = fixed_cost if quantities[i] > 0 else 0.0
     for other in range(modes):
         for level in range(low, high + 1):
-            projected += mass[other, level] * level
-        add_dot(out, 1.0, mass[other], low, high, cost[index, other], quantities)
-    last = -1
-    for next_mode in range(modes):
-        chance = transition[mode, next_mode]
-        if chance == 0.0:
-            continue
-        table = value[following, next_mode]
-        last = -1
-        pending = 0.0
-        for j in range(draws.shape[0] + 1):
-            if j < draws.shape[0]:
-                left = max(stock - draws[j, 0], 0)
-                if outstanding > 0:
-                    left = max(left + orders[0] - draws[j, 1], 0)
-                if outstanding > 0 and (left == last or last < 0):
-                    last = left
-                    pending += weights[j]
-                    continue
-            if outstanding == 0:
-                if j == draws.shape[0]:
-                    break
-                for i in range(quantities.shape[0]):
-                    after = max(left + quantities[i] - draws[j, 1], 0)
-                    worth, _, _ = look_up(table, knots, before_leftover[following, next_mode, after])
-                    out[i] += discount * chance * weights[j] * worth
+            projected += landing[other, level] * level
+    count = branch(
+        epoch, mode, stock, orders, draws, weights, before, window, transition, first, masses, spans, shares
+    )
+    out[:] = np.inf
+    lowest, highest, step = 0, actions - 1, stride
+    while True:
+        for i in range(lowest, highest + 1, step):
+            if out[i] < np.inf:
                 continue
-            if pending > 0.0:
-                low, high = project(
-                    following, next_mode, last, orders, 1, before, window, transition, first, mass, work
-                )
-                for i in range(quantities.shape[0]):
-                    landing[i] = 0.0
-                for other in range(modes):
-                    add_dot(landing, 1.0, mass[other], low, high, leftover[index, other], quantities)
-                for i in range(quantities.shape[0]):
-                    worth, _, _ = look_up(table, knots, landing[i])
-                    out[i] += discount * chance * pending * worth
-            if j < draws.shape[0]:
-                last = left
-                pending = weights[j]
-    return projected
+            charge = fixed_cost if quantities[i] > 0 else 0.0
+            for other in range(modes):
+                charge += dot(landing[other], low, high, cost[index, other], quantities[i])
+            worth = future_value(
+                epoch, quantities[i], count, masses, spans, shares, outstanding, leftover, before_leftover,
+                value, knots,
+            )  # fmt: skip
+            out[i] = charge + discount * worth
+        if step == 1:
+            return projected
+        best = np.argmin(out)
+        lowest, highest, step = max(best - step + 1, 0), min(best + step - 1, actions - 1), 1
 
 
 @njit(cache=True)
@@ -166,8 +219,8 @@ def draw(cumulative, point):
 
 @njit(cache=True)
 def learn_projected(
-    value, counts, knots, stock, orders, uniforms, strata, quantities, fixed_cost, discount,
-    before, after, window, before_cdf, after_cdf, transition, mode_cdf, first,
+    value, counts, knots, stock, orders, uniforms, strata, quantities, stride, fixed_cost, discount,
+    before, window, before_cdf, after_cdf, transition, mode_cdf, first,
     cost, leftover, before_leftover, explore, restart, start_stock,
 ):  # fmt: skip
     """Q-learning on the projected state: parallel episodes, all actions updated from common stratified draws.
@@ -175,11 +228,12 @@ def learn_projected(
     uniforms: (steps, episodes, 6); strata: (steps, J, 2) points of [0, 1), one per stratum.
     """
     episodes, outstanding = orders.shape
-    epochs, modes, levels = before.shape[0], transition.shape[0], cost.shape[2] // 2
-    mass = np.zeros((modes, levels))
-    work = np.zeros((modes, levels))
+    epochs, modes, levels = cost.shape[0], transition.shape[0], cost.shape[2] // 2
+    branches = strata.shape[1] * modes
+    masses = np.zeros((branches + 3, modes, levels))
+    spans = np.zeros((branches, 3), dtype=np.int64)
+    shares = np.zeros(branches)
     costs = np.zeros(quantities.shape[0])
-    landing = np.zeros(quantities.shape[0])
     draws = np.zeros((strata.shape[1], 2), dtype=np.int64)
     weights = np.full(strata.shape[1], 1.0 / strata.shape[1])
     mode = np.zeros(episodes, dtype=np.int64)
@@ -192,9 +246,9 @@ def learn_projected(
                 draws[j, 0] = draw(before_cdf[epoch, mode[b]], strata[step, j, 0])
                 draws[j, 1] = draw(after_cdf[epoch, mode[b]], strata[step, j, 1])
             projected = action_costs(
-                epoch, mode[b], stock[b], orders[b], draws, weights, quantities, fixed_cost, discount,
+                epoch, mode[b], stock[b], orders[b], draws, weights, quantities, stride, fixed_cost, discount,
                 before, window, transition, first, cost, leftover, before_leftover, value, knots,
-                mass, work, landing, costs,
+                masses, spans, shares, costs,
             )  # fmt: skip
             best = np.argmin(costs)
             here, index, share = look_up(value[epoch, mode[b]], knots, projected)
@@ -228,181 +282,27 @@ def greedy_orders(
 ):  # fmt: skip
     """Return the best quantity for each of many states of one epoch and mode, by exact expectation."""
     modes, levels = transition.shape[0], cost.shape[2] // 2
-    mass = np.zeros((modes, levels))
-    work = np.zeros((modes, levels))
+    branches = draws.shape[0] * modes
+    masses = np.zeros((branches + 3, modes, levels))
+    spans = np.zeros((branches, 3), dtype=np.int64)
+    shares = np.zeros(branches)
     costs = np.zeros(quantities.shape[0])
-    landing = np.zeros(quantities.shape[0])
     chosen = np.zeros(stock.shape[0], dtype=np.int64)
     for b in range(stock.shape[0]):
         action_costs(
-            epoch, mode, stock[b], orders[b], draws, weights, quantities, fixed_cost, discount,
+            epoch, mode, stock[b], orders[b], draws, weights, quantities, 1, fixed_cost, discount,
             before, window, transition, first, cost, leftover, before_leftover, value, knots,
-            mass, work, landing, costs,
+            masses, spans, shares, costs,
         )  # fmt: skip
         chosen[b] = quantities[np.argmin(costs)]
     return chosen
 
 
-@njit(cache=True)
-def learn_position(value, cost, demand_draws, mode_weights, quantities, fixed_cost, origin, rate):
-    """Q-learning on the inventory position, all positions and orders at once from common stratified draws.
-
-    value: (epochs, modes, positions), relative to position `origin` of epoch 0; demand_draws: (sweeps, epochs,
-    modes, J). Positions that an order would lift past the table's end are never chosen.
-    """
-    sweeps, epochs, modes, points = demand_draws.shape
-    size = value.shape[2]
-    after = np.zeros((epochs, modes, size))
-    for sweep in range(sweeps):
-        step = 1.0 / (1.0 + sweep) ** rate
-        for epoch in range(epochs - 1, -1, -1):
-            following = (epoch + 1) % epochs
-            for mode in range(modes):
-                for level in range(size):
-                    total = 0.0
-                    for j in range(points):
-                        reached = level - demand_draws[sweep, epoch, mode, j]
-                        for next_mode in range(modes):
-                            weight = mode_weights[mode, next_mode]
-                            if weight > 0.0:
-                                table = value[following, next_mode]
-                                inner = max(reached, 0)
-                                worth = table[inner] + (reached - inner) * (table[1] - table[0])
-                                total += weight * worth
-                    target = cost[epoch, mode, level] + total / points
-                    after[epoch, mode, level] += step * (target - after[epoch, mode, level])
-            for mode in range(modes):
-                for level in range(size):
-                    best = after[epoch, mode, level]
-                    for i in range(1, quantities.shape[0]):
-                        reached = level + quantities[i]
-                        if reached >= size:
-                            break
-                        best = min(best, fixed_cost + after[epoch, mode, reached])
-                    value[epoch, mode, level] = best
-        base = value[0, 0, origin]
-        for epoch in range(epochs):
-            for mode in range(modes):
-                for level in range(size):
-                    value[epoch, mode, level] -= base
-
-
-@njit(cache=True)
-def simulate_levels(
-    demand, phase, order_up_to, reorder, cap, lead, review, cyclic, backorder, holding, shortage, fixed,
-    excess, excess_above, pack, smallest, largest, warm_up,
-):  # fmt: skip
-    """Return the average cost of a level policy on one demand path, after `warm_up` periods."""
-    pipeline = np.zeros(max(lead, 1), dtype=np.int64)
-    stock = order_up_to[phase[0]]
-    position = stock
-    total = 0.0
-    for t in range(demand.shape[0]):
-        slot = t % pipeline.shape[0]
-        if lead > 0:
-            stock += pipeline[slot]
-            pipeline[slot] = 0
-        order = 0
-        if (not cyclic or phase[t] % review == 0) and position <= reorder[phase[t]]:
-            gap = min(order_up_to[phase[t]] - position, cap)
-            if gap > 0:
-                order = max((gap + pack - 1) // pack * pack, smallest)
-                order = min(order, largest)
-        position += order
-        if lead > 0:
-            pipeline[slot] = order
-        else:
-            stock += order
-        left = stock - demand[t]
-        paid = fixed if order > 0 else 0.0
-        if left >= 0:
-            paid += holding * left + excess * max(left - excess_above, 0.0)
-            position -= demand[t]
-        else:
-            paid -= shortage * left
-            position -= demand[t] if backorder else stock
-            left = left if backorder else 0
-        stock = left
-        if t >= warm_up:
-            total += paid
-    return total / (demand.shape[0] - warm_up)
-
-
-@njit(cache=True)
-def learn_full_state(
-    value, stocks, strata, quantities, fixed_cost, before, window, before_cdf, after_cdf, transition, first,
-    outstanding, cost, slope, rate,
-):  # fmt: skip
-    """Q-learning of every (state, order) at once: state = stock and the index of each outstanding order.
-
-    value: (epochs, modes, stocks * orders ** outstanding), relative to its first entry; strata: (sweeps,
-    epochs, J, 2).
-    """
-    sweeps, epochs, points, _ = strata.shape
-    modes, levels, actions = transition.shape[0], cost.shape[2] // 2, quantities.shape[0]
-    combinations = actions**outstanding
-    rest = combinations // actions if outstanding > 0 else 1
-    states = stocks * combinations
-    charge = np.zeros((epochs, modes, states, actions))
-    mass, work = np.zeros((modes, levels)), np.zeros((modes, levels))
-    orders = np.zeros(outstanding, dtype=np.int64)
-    for epoch in range(epochs):
-        index = (epoch + outstanding) % epochs
-        for mode in range(modes):
-            for state in range(states):
-                code = state % combinations
-                for i in range(outstanding - 1, -1, -1):
-                    orders[i] = quantities[code % actions]
-                    code //= actions
-                stock = state // combinations
-                low, high = project(
-                    epoch, mode, stock, orders, 0, before, window, transition, first, mass, work
-                )
-                for i in range(1, actions):
-                    charge[epoch, mode, state, i] = fixed_cost
-                for other in range(modes):
-                    row, table = mass[other], cost[index, other]
-                    add_dot(charge[epoch, mode, state], 1.0, row, low, high, table, quantities)
-    learned = charge.copy()
-    for sweep in range(sweeps):
-        step = 1.0 / (1.0 + sweep) ** rate
-        for epoch in range(epochs - 1, -1, -1):
-            following = (epoch + 1) % epochs
-            for mode in range(modes):
-                for state in range(states):
-                    stock, code = state // combinations, state % combinations
-                    arriving = quantities[code // rest] if outstanding > 0 else 0
-                    kept = code % rest * actions if outstanding > 0 else 0
-                    total = learned[epoch, mode, state]
-                    for i in range(actions):
-                        total[i] *= 1.0 - step
-                        total[i] += step * charge[epoch, mode, state, i]
-                    for j in range(points):
-                        used = draw(before_cdf[epoch, mode], strata[sweep, epoch, j, 0])
-                        later = draw(after_cdf[epoch, mode], strata[sweep, epoch, j, 1])
-                        left = max(stock - used, 0) + arriving
-                        for next_mode in range(modes):
-                            weight = step * transition[mode, next_mode] / points
-                            if weight == 0.0:
-                                continue
-                            table = value[following, next_mode]
-                            if outstanding > 0:
-                                reached = max(left - later, 0)
-                                inner = min(reached, stocks - 1)
-                                base = inner * combinations + kept
-                                extra = (reached - inner) * slope
-                                for i in range(actions):
-                                    total[i] += weight * (table[base + i] + extra)
-                            else:
-                                for i in range(actions):
-                                    reached = max(left + quantities[i] - later, 0)
-                                    inner = min(reached, stocks - 1)
-                                    total[i] += weight * (table[inner] + (reached - inner) * slope)
-            for mode in range(modes):
-                for state in range(states):
-                    value[epoch, mode, state] = learned[epoch, mode, state].min()
-        base_value = value[0, 0, 0]
-        for epoch in range(epochs):
-            for mode in range(modes):
-                for state in range(states):
-                    value[epoch, mode, state] -= base_value
+def turned_demand(pmf):
+    """Return (reversed pmf, P(D < n), last demand) of pmfs (epochs, modes, n), as `consume` reads them."""
+    ends = pmf.shape[2] - 1 - np.argmax(pmf[:, :, ::-1] > NEGLIGIBLE, axis=2)
+    turned = np.zeros_like(pmf)
+    for here in np.ndindex(pmf.shape[:2]):
+        turned[here][: ends[here] + 1] = pmf[here][: ends[here] + 1][::-1]
+    below = np.concatenate([np.zeros((*pmf.shape[:2], 1)), np.cumsum(pmf, axis=2)], axis=2)
+    return turned, below, ends.astype(np.int64)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import kernels, table_kernels
 from .classical import TuningBench, tune_base_stock
 from .evaluation import Orders
 from .full_state import full_state_entries, learn_full_state
@@ -33,6 +33,7 @@ class QLearningParameters:
     explore: float = 0.15
     restart: float = 0.03
     knots: int = 24
+    coarse_orders: int = 12
     full_state_entries: int = 150_000
     position_sweeps: int = 600
     position_strata: int = 8
@@ -80,7 +81,7 @@ def _learn_position(
         )
     value = np.zeros((schedule.epochs, schedule.modes, len(tables.positions)))
     origin = int(np.argmin(tables.window.cost[0, 0]))
-    kernels.learn_position(
+    table_kernels.learn_position(
         value,
         tables.window.cost,
         draws,
@@ -116,7 +117,7 @@ def _learn_projected(
     counts = np.zeros_like(value)
     uniforms = rng.random((parameters.steps, parameters.episodes, 6))
     strata = stratified_pairs(rng, parameters.steps, parameters.strata)
-    arguments = kernel_tables(tables)
+    before, window, *arguments = kernel_tables(tables)
     tenth = max(parameters.steps // 10 // schedule.epochs * schedule.epochs, schedule.epochs)
     for start in range(0, parameters.steps, tenth):
         part = slice(start, start + tenth)
@@ -129,14 +130,14 @@ def _learn_projected(
             uniforms[part],
             strata[part],
             tables.quantities,
+            max(1, len(tables.quantities) // parameters.coarse_orders),
             problem.fixed_cost,
             discount,
-            tables.before,
-            tables.after,
-            tables.window_demand,
+            before,
+            window,
             np.cumsum(tables.before, axis=2),
             np.cumsum(tables.after, axis=2),
-            *arguments[2:],
+            *arguments,
             parameters.explore,
             parameters.restart,
             top,
@@ -211,8 +212,8 @@ def kernel_tables(tables: StockTables) -> tuple[object, ...]:
     """Return the tables in the order in which the kernels take them."""
     schedule = tables.schedule
     return (
-        tables.before,
-        tables.window_demand,
+        kernels.turned_demand(tables.before),
+        kernels.turned_demand(tables.window_demand),
         schedule.transition,
         np.cumsum(schedule.transition, axis=1),
         schedule.first,
@@ -220,3 +221,4 @@ def kernel_tables(tables: StockTables) -> tuple[object, ...]:
         tables.leftover,
         tables.before_leftover,
     )
+
