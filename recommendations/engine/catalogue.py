@@ -71,7 +71,7 @@ class Catalogue:
 
 def id_array(values: Iterable[Any]) -> IdArray:
     """Return ids as a fixed-width text or int64 array. Raises ValueError for anything else."""
-    array = np.asarray(values if hasattr(values, "__len__") else list(values))
+    array = np.asarray(values if hasattr(values, "dtype") else list(values))
     if not len(array):
         return array.astype(np.str_) if array.dtype.kind not in "iuU" else array
     if array.dtype.kind in "OT":

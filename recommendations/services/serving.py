@@ -85,7 +85,8 @@ def recommend(*, request: ListRequest, at: datetime) -> Answer:
     model = model_store.current()
     known, history = _person(request, at)
     category_ids, missing = _check_ids(request, known)
-    purchased = set() if request.include_purchased else history.purchased()
+    bought = history.purchased()
+    purchased = set() if request.include_purchased else bought
     taken = set(request.seeds) | set(request.cart) | set(request.exclude)
     situation = Situation(
         shelf=shelf,
@@ -98,7 +99,8 @@ def recommend(*, request: ListRequest, at: datetime) -> Answer:
         seeds=request.seeds,
         category_ids=category_ids,
         region_code=request.region_code or known.region_code,
-        hidden=frozenset(taken | purchased),
+        # The model is asked for something else than what the person has just looked at.
+        hidden=frozenset(taken | (set(history.skus) - bought) | purchased),
     )
     filling = _Filling(request, at, purchased, taken)
     for rung in _rungs(request, situation):
