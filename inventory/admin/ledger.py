@@ -1,0 +1,56 @@
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from inventory.admin.base import ScopedReadOnlyAdmin
+from inventory.models import StockDiscrepancy, StockLevel, StockMovement
+from inventory.services.discrepancies import resolve_discrepancies
+
+SEARCH = ["product__sku", "product__name"]
+
+
+@admin.register(StockLevel)
+class StockLevelAdmin(ScopedReadOnlyAdmin):
+    list_display = ["product", "warehouse", "on_hand", "reserved", "available"]
+    list_filter = ["warehouse"]
+    list_select_related = ["product", "warehouse"]
+    search_fields = SEARCH
+
+
+@admin.register(StockMovement)
+class StockMovementAdmin(ScopedReadOnlyAdmin):
+    list_display = [
+        "id", "at", "product", "warehouse", "kind", "quantity", "balance_after", "document", "by",
+    ]  # fmt: skip
+    list_filter = ["kind", "warehouse"]
+    list_select_related = ["product", "warehouse", "by"]
+    search_fields = [*SEARCH, "document", "idempotency_key"]
+
+
+@admin.register(StockDiscrepancy)
+class StockDiscrepancyAdmin(ScopedReadOnlyAdmin):
+    list_display = [
+        "id", "created_at", "product", "warehouse", "kind", "quantity", "document", "resolved_at",
+        "resolved_by",
+    ]  # fmt: skip
+    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter), "warehouse"]
+    list_select_related = ["product", "warehouse", "resolved_by"]
+    search_fields = [*SEARCH, "document"]
+    actions = ["resolve"]
+
+    @admin.action(description=_("Mark as looked into"), permissions=["resolve"])
+    def resolve(self, request: HttpRequest, queryset: QuerySet[StockDiscrepancy]) -> None:
+        count = resolve_discrepancies(
+            ids=queryset.values_list("pk", flat=True), by=request.user, at=timezone.now()
+        )
+        messages.success(
+            request,
+            ngettext("%(n)d discrepancy resolved.", "%(n)d discrepancies resolved.", count)
+            % {"n": count},
+        )
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("inventory.change_stockdiscrepancy")
