@@ -265,3 +265,15 @@ def interpolate_levels(
     weight = ((asked - known[right - 1]) / (known[right] - known[right - 1])).astype(np.float32)
     result = values[..., right - 1] * (1 - weight) + values[..., right] * weight
     return np.maximum.accumulate(np.maximum(result, 0), axis=-1).astype(np.float32)
+
+
+def mean_of_quantiles(values: FloatArray) -> FloatArray:
+    """Return the mean [...] of the distribution with quantiles [..., len(LEVELS)] at LEVELS.
+
+    Trapezoids between the levels; below the first level from 0, above the last one half a step further.
+    """
+    levels = np.array(LEVELS, dtype=np.float32)
+    inner = ((values[..., 1:] + values[..., :-1]) / 2 * np.diff(levels)).sum(axis=-1)
+    top = values[..., -1] + (values[..., -1] - values[..., -2]) / 2
+    mean: FloatArray = inner + levels[0] * values[..., 0] / 2 + (1 - levels[-1]) * top
+    return mean.astype(np.float32)

@@ -41,9 +41,16 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
     """Encoder inputs [B, context, D] and the pieces that the decoder reads at a fork."""
 
     def __init__(
-        self, patch: int, context: int, ahead: int, mean_demand: float, smallest: float
+        self,
+        patch: int,
+        context: int,
+        ahead: int,
+        mean_demand: float,
+        smallest: float,
+        year_lags: bool,
     ) -> None:
         super().__init__()
+        self.year_lags = float(year_lags)
         self.patch, self.n_context, self.n_ahead = patch, context, ahead
         self.mean_demand, self.smallest = mean_demand, smallest
 
@@ -59,6 +66,7 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
         value = ops.where(valid[:, own] > 0, y[:, own] / scale, 1.0)
         year_ago = self._mean(sums, counts, PRE - YEAR, 4)
         to_come = self._mean(sums, counts, PRE - YEAR + 4, 4)
+        year_known = ops.cast(self._count(counts, PRE - YEAR, 4) > 0, "float32") * self.year_lags
         shape8 = self._by_phase(sums, counts, 8, scale)
         small = 0.1 * scale
         parts = [
@@ -66,13 +74,13 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
             ops.log1p(shape8),
             ops.log(scale / self.mean_demand),
             *[ops.log((mean + small) / (scale + small)) for mean in means.values()],
-            ops.log((year_ago + small) / (scale + small)),
-            ops.log((to_come + small) / (year_ago + small)),
+            year_known * ops.log((year_ago + small) / (scale + small)),
+            year_known * ops.log((to_come + small) / (year_ago + small)),
             self._share(positive, counts, 8),
             self._share(positive, counts, 26),
             ops.mean(valid[:, own], axis=2, keepdims=True),
             inputs["ages"],
-            self._group_trend(inputs["group"]),
+            self._group_trend(inputs),
             self._near(inputs["flags"]),
             self._near(inputs["past"]),
             self._steps(inputs["levels"]),
@@ -94,15 +102,17 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
         means: dict[int, Tensor] = {}
         longer = self._mean(sums, counts, PRE, 52)
         for width in (52, 26, 8, 4, 2, 1):
-            n = ops.sum(window_sums(counts, PRE, self.n_context, width), axis=2, keepdims=True)
+            n = self._count(counts, PRE, width)
             longer = ops.where(n > 0, self._mean(sums, counts, PRE, width), longer)
             means[width] = longer
         return means
 
     def _mean(self, sums: Tensor, counts: Tensor, first: int, width: int) -> Tensor:
         total = ops.sum(window_sums(sums, first, self.n_context, width), axis=2, keepdims=True)
-        n = ops.sum(window_sums(counts, first, self.n_context, width), axis=2, keepdims=True)
-        return total / ops.maximum(n, 1.0)
+        return total / ops.maximum(self._count(counts, first, width), 1.0)
+
+    def _count(self, counts: Tensor, first: int, width: int) -> Tensor:
+        return ops.sum(window_sums(counts, first, self.n_context, width), axis=2, keepdims=True)
 
     def _by_phase(self, sums: Tensor, counts: Tensor, width: int, scale: Tensor) -> Tensor:
         """Mean [B, context, patch] of each weekday over the last w patches, in units of the scale."""
@@ -111,25 +121,32 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
         return ops.where(n > 0, total / ops.maximum(n, 1.0) / scale, 1.0)
 
     def _share(self, positive: Tensor, counts: Tensor, width: int) -> Tensor:
-        n = ops.sum(window_sums(counts, PRE, self.n_context, width), axis=2, keepdims=True)
+        n = self._count(counts, PRE, width)
         return window_sums(positive, PRE, self.n_context, width) / ops.maximum(n, 1.0)
 
-    def _group_trend(self, group: Tensor) -> Tensor:
+    def _group_trend(self, inputs: dict[str, Tensor]) -> Tensor:
         """[B, context, 6 G]: recent against longer means of each group, the year before, and what followed then."""
+        group = inputs["group"]
         total = PRE + self.n_context + self.n_ahead
         n_groups = group.shape[2]
         sums = running(ops.sum(ops.reshape(group, (-1, total, self.patch, n_groups)), axis=2))
 
+        lived = running(ops.sum(ops.reshape(inputs["inside"], (-1, total, self.patch, 1)), axis=2))
+
         def mean(first: int, width: int) -> Tensor:
-            found = window_sums(sums, first, self.n_context, width) / (width * self.patch)
+            n = window_sums(lived, first, self.n_context, width)
+            found = window_sums(sums, first, self.n_context, width) / ops.maximum(n, 1.0)
             return ops.log(found + 0.01 * self.mean_demand)
 
         past_year = mean(PRE - YEAR, 4)
+        known = (
+            ops.cast(window_sums(lived, PRE - YEAR, self.n_context, 4) > 0, "float32")
+            * self.year_lags
+        )
         pairs = [(1, 4), (2, 8), (4, 26), (8, 52)]
         trends = [mean(PRE, short) - mean(PRE, long) for short, long in pairs]
-        return ops.concatenate(
-            [*trends, mean(PRE, 4) - past_year, mean(PRE - YEAR + 4, 4) - past_year], axis=2
-        )
+        years = [mean(PRE, 4) - past_year, mean(PRE - YEAR + 4, 4) - past_year]
+        return ops.concatenate([*trends, *[known * year for year in years]], axis=2)
 
     def _near(self, columns: Tensor) -> Tensor:
         """[B, context, C]: mean of each column over the patch."""
@@ -152,8 +169,9 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
 class TargetFeatures(keras.layers.Layer):  # type: ignore[misc]
     """Decoder inputs [B, F, H, D] of each period ahead of each fork."""
 
-    def __init__(self, patch: int, context: int, ahead: int) -> None:
+    def __init__(self, patch: int, context: int, ahead: int, year_lags: bool) -> None:
         super().__init__()
+        self.year_lags = float(year_lags)
         self.patch, self.n_context, self.n_ahead = patch, context, ahead
         self.horizon = ahead * patch
 
@@ -203,6 +221,7 @@ class TargetFeatures(keras.layers.Layer):  # type: ignore[misc]
         index = ops.reshape(PRE + forks[:, :, None] + steps - YEAR, (-1, n_forks * self.n_ahead))
         y = ops.reshape(rows_at(found["y"], index), (-1, n_forks, self.horizon))
         valid = ops.reshape(rows_at(found["valid"], index), (-1, n_forks, self.horizon))
+        valid = valid * self.year_lags
         own = ops.where(valid > 0, y / scale[:, :, None], 1.0)
         weeks = ops.reshape(own, (-1, n_forks, self.n_ahead, self.patch))
         mean = ops.repeat(ops.mean(weeks, axis=3), self.patch, axis=2)

@@ -19,6 +19,7 @@ from forecasting.engine.demand.base import (
     check_horizon,
     check_levels,
     interpolate_levels,
+    mean_of_quantiles,
     read_params,
 )
 from forecasting.engine.demand.keras_runtime import EventWriter, prepare
@@ -28,6 +29,10 @@ from forecasting.engine.demand.sampling import Sampler, held_out_series
 from forecasting.engine.demand.schema import Schema
 from forecasting.engine.demand.training import LoopResult, train_steps
 from forecasting.engine.demand.windows import WindowSource
+
+
+DEFAULT_MEAN_SHARE = 0.5
+MEAN_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,7 @@ class LSTMForecaster:
         self.schema: Schema | None = None
         self.specs: list[NetworkSpec] = []
         self.members: list[ForkingLSTM] = []
+        self.mean_share = DEFAULT_MEAN_SHARE
         self.report: TrainingReport | None = None
 
     def fit(
@@ -180,6 +186,7 @@ class LSTMForecaster:
     def from_artifact(cls, artifact: Artifact) -> Self:
         config = artifact.documents["config"]
         forecaster = cls(config["params"])
+        forecaster.mean_share = config["mean_share"]
         forecaster.schema = Schema.from_dict(artifact.documents["schema"])
         report = dict(artifact.documents["report"])
         report["learning_curve"] = [tuple(row) for row in report["learning_curve"]]
@@ -205,6 +212,7 @@ class LSTMForecaster:
             n_levels=sum(column.kind == "level" for column in schema.known),
             mean_demand=schema.mean_demand,
             smallest_scale=schema.smallest_scale,
+            year_lags=schema.year_lags,
             units=p.units,
             decoder_units=p.decoder_units,
             fork_units=p.fork_units,
@@ -260,6 +268,7 @@ class LSTMForecaster:
                 )
             finally:
                 events.close()
+        self.mean_share = self._choose_mean_share(sampler)
         return TrainingReport(
             model=self.name,
             origin=panel.last_day.isoformat(),
@@ -274,9 +283,31 @@ class LSTMForecaster:
                 "member_steps": [result.steps for result in results],
                 "horizon": self.specs[0].ahead * self.specs[0].patch,
                 "context_patches": self.specs[0].context,
+                "mean_share": self.mean_share,
                 "backend": keras.backend.backend(),
             },
         )
+
+    def _choose_mean_share(self, sampler: Sampler) -> float:
+        """Return the share of the mean head in the mean; the rest is the mean of the quantiles.
+
+        Heavy tails make the mean head noisy, and light tails make it the better one: the held-out series
+        decide, by the error of the horizon's sums plus the total bias.
+        """
+        batch = sampler.validation_batch()
+        if batch is None:
+            return DEFAULT_MEAN_SHARE
+        inputs, target = batch
+        found = [model.predict_on_batch(inputs) for model in self.members]
+        direct = np.mean([one["mean"] for one in found], axis=0)
+        implied = mean_of_quantiles(np.mean([one["quantiles"] for one in found], axis=0))
+
+        def error(share: float) -> float:
+            mean = share * direct + (1 - share) * implied
+            difference = ((mean - target["y"]) * target["weight"]).sum(axis=(1, 2))
+            return float(np.abs(difference).sum() + abs(difference.sum()))
+
+        return min(MEAN_SHARES, key=error)
 
     def _default_steps(self, panel: Panel) -> int:
         forks = panel.valid.sum() / panel.season
@@ -334,9 +365,11 @@ class LSTMForecaster:
                 spread[rows] += found["quantiles"][: len(rows), 0]
                 sums[rows] += found["cumulative"][: len(rows), 0]
         count = len(self.members)
+        spread = np.maximum.accumulate(spread / count, axis=2)
+        share = self.mean_share
         return (
-            mean / count,
-            np.maximum.accumulate(spread / count, axis=2),
+            share * mean / count + (1 - share) * mean_of_quantiles(spread),
+            spread,
             np.maximum.accumulate(np.maximum.accumulate(sums / count, axis=2), axis=1),
         )
 

@@ -30,6 +30,7 @@ class NetworkSpec:
     n_levels: int
     mean_demand: float
     smallest_scale: float
+    year_lags: bool
     units: int
     decoder_units: int
     fork_units: int
@@ -53,9 +54,14 @@ class ForkingLSTM(keras.Model):  # type: ignore[misc]
         self.spec = spec
         self.horizon = spec.ahead * spec.patch
         self.patches = PatchFeatures(
-            spec.patch, spec.context, spec.ahead, spec.mean_demand, spec.smallest_scale
+            spec.patch,
+            spec.context,
+            spec.ahead,
+            spec.mean_demand,
+            spec.smallest_scale,
+            spec.year_lags,
         )
-        self.ahead = TargetFeatures(spec.patch, spec.context, spec.ahead)
+        self.ahead = TargetFeatures(spec.patch, spec.context, spec.ahead, spec.year_lags)
         self.id_dropout = IdDropout(spec.id_dropout, spec.seed)
         self.embeddings = [
             keras.layers.Embedding(

@@ -49,12 +49,24 @@ def residual_quantiles(
     y, valid [n, T]; origins int[J], the last one today; means [n, J, H] as forecast at each origin.
     """
     scale = levels_at(y, valid, origins, season)
+    # A level far below today's would blow its errors up out of all proportion.
+    scale = np.maximum(scale, 0.25 * scale[:, -1:])
     scale = np.where(scale > 0, scale, 1)
     single, total = _scaled_errors(y, valid, origins[:-1], means[:, :-1], scale[:, :-1])
     now, level = means[:, -1], scale[:, -1]
-    quantiles = _around(now, level, _quantiles(single))
-    cumulative = _around(np.cumsum(now, axis=1), level, _quantiles(total))
+    quantiles = spread_around(now, level, _quantiles(single))
+    cumulative = spread_around(np.cumsum(now, axis=1), level, _quantiles(total))
     return quantiles, np.maximum.accumulate(cumulative, axis=1)
+
+
+def spread_around(mean: FloatArray, level: FloatArray, errors: FloatArray) -> FloatArray:
+    """Mean plus errors in units of the level; where no error was ever seen, as a Poisson variable would spread."""
+    normal = NormalDist()
+    scores = np.array([normal.inv_cdf(q) for q in LEVELS], dtype=np.float32)
+    poisson = np.sqrt(mean)[:, :, None] * scores
+    spread = np.where(np.isnan(errors), poisson, errors * level[:, None, None])
+    values = np.maximum(mean[:, :, None] + spread, 0)
+    return np.maximum.accumulate(values, axis=2).astype(np.float32)
 
 
 def _scaled_errors(
@@ -63,7 +75,8 @@ def _scaled_errors(
     n_periods, horizon = y.shape[1], means.shape[2]
     target = origins[:, None] + 1 + np.arange(horizon)[None, :]
     inside = np.minimum(target, n_periods - 1)
-    usable = valid[:, inside] & (target < n_periods)[None]
+    begun = np.logical_or.accumulate(valid, axis=1)[:, origins]
+    usable = valid[:, inside] & (target < n_periods)[None] & begun[:, :, None]
     error = (y[:, inside] - means) / scale[:, :, None]
     total = np.where(usable, error, 0).cumsum(axis=2)
     complete = np.logical_and.accumulate(usable, axis=2)
@@ -77,12 +90,18 @@ def _quantiles(errors: FloatArray) -> FloatArray:
     few = (~np.isnan(errors)).sum(axis=1) < MIN_ERRORS
     if few.any():
         sample = np.unique(np.linspace(0, n - 1, min(n, POOL_SERIES)).astype(np.int64))
-        pooled = _sorted_quantiles(errors[sample].reshape(1, -1, horizon))[0]
-        for step in range(1, horizon):
-            if np.isnan(pooled[step]).any():
-                pooled[step] = pooled[step - 1]
+        pooled = pooled_quantiles(errors[sample].reshape(-1, horizon))
         own[few] = np.broadcast_to(pooled, own.shape)[few]
     return own
+
+
+def pooled_quantiles(errors: FloatArray) -> FloatArray:
+    """float32[H, len(LEVELS)] of errors [N, H] (NaN = not known); a step without any takes the one before."""
+    pooled = _sorted_quantiles(errors[None])[0]
+    for step in range(1, len(pooled)):
+        if np.isnan(pooled[step]).any():
+            pooled[step] = pooled[step - 1]
+    return pooled
 
 
 def _sorted_quantiles(errors: FloatArray) -> FloatArray:
@@ -98,16 +117,6 @@ def _sorted_quantiles(errors: FloatArray) -> FloatArray:
     below = np.take_along_axis(by_step, low, axis=2)
     above = np.take_along_axis(by_step, high, axis=2)
     return (below + (above - below) * part).astype(np.float32)
-
-
-def _around(mean: FloatArray, level: FloatArray, errors: FloatArray) -> FloatArray:
-    """Mean plus errors in units of the level; where no error was ever seen, as a Poisson variable would spread."""
-    normal = NormalDist()
-    scores = np.array([normal.inv_cdf(q) for q in LEVELS], dtype=np.float32)
-    poisson = np.sqrt(mean)[:, :, None] * scores
-    spread = np.where(np.isnan(errors), poisson, errors * level[:, None, None])
-    values = np.maximum(mean[:, :, None] + spread, 0)
-    return np.maximum.accumulate(values, axis=2).astype(np.float32)
 
 
 def _cumulative(values: FloatArray | BoolArray) -> FloatArray:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 from forecasting.engine.demand.panel import Covariate, Grain, IntArray, Panel
 
 MAX_GROUP_SHARE = 5
+YEARS_FOR_LAGS = 1.33
+"""Below this, too few weeks have a year before them to learn what last year says."""
+YEARS_FOR_SEASONS = 1.75
+"""Below this, the time of the year only names the weeks that were seen: a network would learn them by heart."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +38,13 @@ class Schema:
     past: tuple[Column, ...]
     mean_demand: float
     smallest_scale: float
+    year_lags: bool
+    harmonics: int
 
     @classmethod
     def of(cls, panel: Panel) -> Self:
         """Read the schema off a panel that already ends at the origin."""
+        years = panel.n_periods * panel.period_days / 364
         vocabularies = {}
         for name, values in panel.static.items():
             words = tuple(sorted({str(value) for value in np.unique(values)} - {""}))
@@ -54,6 +61,8 @@ class Schema:
             past=_columns(panel.past, panel.n_periods),
             mean_demand=mean_demand,
             smallest_scale=0.02 * min(float(panel.period_days), mean_demand),
+            year_lags=years >= YEARS_FOR_LAGS,
+            harmonics=2 if years >= YEARS_FOR_SEASONS else 0,
         )
 
     def codes(self, panel: Panel) -> IntArray:

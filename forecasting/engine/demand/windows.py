@@ -53,7 +53,9 @@ class WindowSource:
         self.levels = _stack(panel, [c.name for c in schema.known if c.kind == "level"], schema)
         self.past = _past_blocks(panel, schema)
         self.calendar = Block(
-            _calendar(panel, panel.n_periods + ahead * schema.patch + AFTER)[None],
+            _calendar(panel, schema.harmonics, panel.n_periods + ahead * schema.patch + AFTER)[
+                None
+            ],
             np.zeros(panel.n_series, dtype=np.int64),
         )
         period = np.arange(panel.n_periods)
@@ -79,6 +81,7 @@ class WindowSource:
         batch: Batch = {
             "y": np.where(valid, self.y[rows, inside], 0).astype(np.float32),
             "valid": valid.astype(np.float32),
+            "inside": within.astype(np.float32),
             "group": _joined([block.gather(series, index) for block in self.groups], index),
             "flags": _joined([block.gather(series, close) for block in self.flags], close),
             "levels": _joined([block.gather(series, close) for block in self.levels], close),
@@ -178,19 +181,13 @@ def _carried(values: FloatArray) -> FloatArray:
     return np.where(last >= 0, held, 0).astype(np.float32)
 
 
-def _calendar(panel: Panel, count: int) -> FloatArray:
-    """float32[count, 13]: two harmonics of the year, one of the month, and the weekday as 7 columns."""
+def _calendar(panel: Panel, harmonics: int, count: int) -> FloatArray:
+    """float32[count, C]: harmonics of the year, one of the month, and for days the weekday as 7 columns."""
     days = panel.days(0, count)
     in_year = (days - days.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.float64)
     in_month = (days - days.astype("datetime64[M]").astype("datetime64[D]")).astype(np.float64)
-    year, month = 2 * np.pi * in_year / 365.25, 2 * np.pi * in_month / 30.44
-    waves = [
-        np.sin(year),
-        np.cos(year),
-        np.sin(2 * year),
-        np.cos(2 * year),
-        np.sin(month),
-        np.cos(month),
-    ]
-    weekday = (days.astype(np.int64) + 3) % 7
-    return np.concatenate([np.stack(waves, axis=1), np.eye(7)[weekday]], axis=1).astype(np.float32)
+    turns = [in_month / 30.44, *[(1 + number) * in_year / 365.25 for number in range(harmonics)]]
+    columns = [wave(2 * np.pi * turn)[:, None] for turn in turns for wave in (np.sin, np.cos)]
+    if panel.grain == "D":
+        columns.append(np.eye(7)[(days.astype(np.int64) + 3) % 7])
+    return np.concatenate(columns, axis=1).astype(np.float32)
