@@ -7,12 +7,14 @@ from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from django.views.i18n import set_language
 
 from config import views
+from config.today import Today
 from config.urlconfs import routes_of
 
 handler404 = views.not_found
 handler500 = views.server_error
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", Today.as_view(), name="today"),
     path("live", views.live, name="live"),
     path("ready", views.ready, name="ready"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

@@ -4,12 +4,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from catalog.fields import MoneyField
 from catalog.models import Product, Supplier
-from inventory.models import PurchaseOrder, StockLevel, Suggestion
+from inventory.models import (
+    DemandDay,
+    ImportBatch,
+    PurchaseOrder,
+    StockLevel,
+    StockMovement,
+    Suggestion,
+)
 from inventory.selectors.scope import Scope
 
 
@@ -69,30 +76,61 @@ def totals_by_currency(rows: QuerySet[Suggestion]) -> list[dict[str, Any]]:
     return list(rows.order_by().values("currency").annotate(lines=Count("id"), value=line_value()))
 
 
+def urgency_values(*, scope: Scope) -> dict[str, dict[str, Any]]:
+    """Open rows by urgency: {urgency: {"count", "assumed", "values", "lost"}}.
+
+    ``values`` (of the lines) and ``lost`` (margin at risk) are lists of (currency, money).
+    """
+    rows = scope.restrict(Suggestion.objects.filter(state=Suggestion.State.OPEN))
+    found: dict[str, dict[str, Any]] = {}
+    for one in (
+        rows.order_by()
+        .values("urgency", "currency")
+        .annotate(
+            lines=Count("id"),
+            assumed=Count("id", filter=Q(uses_assumed_facts=True)),
+            value=line_value(),
+            lost=Sum("expected_lost_margin"),
+        )
+    ):
+        entry = found.setdefault(
+            one["urgency"], {"count": 0, "assumed": 0, "values": [], "lost": []}
+        )
+        entry["count"] += one["lines"]
+        entry["assumed"] += one["assumed"]
+        entry["values"].append((one["currency"], one["value"]))
+        entry["lost"].append((one["currency"], one["lost"]))
+    return found
+
+
+def data_freshness(*, scope: Scope) -> dict[str, Any]:
+    """The last demand day and the last stock movement in scope (None where there is none)."""
+    demand = scope.restrict(DemandDay.objects.all()).aggregate(last=Max("day"))
+    moved = scope.restrict(StockMovement.objects.all()).aggregate(last=Max("at"))
+    imported = ImportBatch.objects.filter(state=ImportBatch.State.PUBLISHED).aggregate(
+        last=Max("published_at")
+    )
+    return {"demand_day": demand["last"], "moved_at": moved["last"], "imported_at": imported["last"]}
+
+
 def product_directory(*, scope: Scope) -> QuerySet[Product]:
-    """Products in scope with their stock over the warehouses in scope."""
-    products = Product.objects.select_related("category")
-    if scope.category_ids is not None:
-        products = products.filter(category_id__in=scope.category_ids)
-    if scope.supplier_ids is not None:
-        products = products.filter(supplier_products__supplier_id__in=scope.supplier_ids).distinct()
-    levels = StockLevel.objects.filter(product=OuterRef("pk"))
-    if scope.warehouse_ids is not None:
-        levels = levels.filter(warehouse_id__in=scope.warehouse_ids)
+    """Products in scope, with ``on_hand`` over the warehouses in scope and ``has_suggestion``."""
+    products = scope.restrict(Product.objects.select_related("category"), product="", warehouse=None)
+    levels = scope.restrict(StockLevel.objects.filter(product=OuterRef("pk")))
     on_hand = levels.order_by().values("product").annotate(total=Sum("on_hand")).values("total")
-    live = Suggestion.objects.filter(product=OuterRef("pk"), state="open")
-    return products.annotate(on_hand=Coalesce(on_hand, 0), has_suggestion=Exists(live))
+    opened = scope.restrict(Suggestion.objects.filter(product=OuterRef("pk"), state="open"))
+    return products.annotate(on_hand=Coalesce(on_hand, 0), has_suggestion=Exists(opened))
 
 
 def supplier_directory(*, scope: Scope) -> QuerySet[Supplier]:
-    """Suppliers in scope with the number of products and of open orders."""
-    suppliers = Supplier.objects.all()
-    orders = Q(purchase_orders__state__in=PurchaseOrder.OPEN_STATES)
-    if scope.supplier_ids is not None:
-        suppliers = suppliers.filter(id__in=scope.supplier_ids)
+    """Suppliers in scope with ``product_count`` and ``open_order_count`` (warehouses in scope)."""
+    suppliers = scope.restrict(
+        Supplier.objects.all(), product=None, warehouse=None, supplier=""
+    )
+    is_open = Q(purchase_orders__state__in=PurchaseOrder.OPEN_STATES)
     if scope.warehouse_ids is not None:
-        orders &= Q(purchase_orders__warehouse_id__in=scope.warehouse_ids)
+        is_open &= Q(purchase_orders__warehouse_id__in=scope.warehouse_ids)
     return suppliers.annotate(
         product_count=Count("supplier_products", distinct=True),
-        open_order_count=Count("purchase_orders", filter=orders, distinct=True),
+        open_order_count=Count("purchase_orders", filter=is_open, distinct=True),
     )
