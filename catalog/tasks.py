@@ -16,7 +16,7 @@ from tqdm import tqdm
 from catalog.models import Run
 from catalog.runs import run_label
 from catalog.selectors.runs import ENDED, followers_due
-from catalog.services import run_execution, runs
+from catalog.services import run_execution, run_sweeping, runs
 
 logger = logging.getLogger(__name__)
 FOLLOW_SECONDS = 0.5
@@ -49,6 +49,17 @@ def execute_run(run_id: int) -> None:
         return
     for follower in followers_due(run_id=run_id):
         deliver(follower)
+
+
+def tick() -> run_sweeping.SweepReport:
+    """One round of the scheduler: insert what the clock asks for, sweep, deliver what is due."""
+    at = timezone.now()
+    for run in run_sweeping.insert_scheduled_runs(at=at):
+        logger.info("Scheduled run %s (%s)", run.pk, run.due_key)
+    report = run_sweeping.sweep_runs(at=at)
+    for run_id in report.due:
+        send_message(run_id)
+    return report
 
 
 def run_inline(run: Run, *, with_followers: bool = False, quiet: bool = False) -> Run:

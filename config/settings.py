@@ -245,6 +245,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # nobody asks, and its files would pile up
+CELERY_BROKER_CONNECTION_TIMEOUT = 2
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if CELERY_BROKER_URL.startswith("filesystem"):
     BROKER_DIR = VAR_DIR / "broker"
@@ -254,15 +257,22 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "data_folder_in": str(BROKER_DIR / "queue"),
         "data_folder_out": str(BROKER_DIR / "queue"),
         "control_folder": str(BROKER_DIR / "control"),
+        "polling_interval": 0.25,
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 3600,
         "unacked_restore_interval": 1,
         "unacked_restore_throttle": 1,
+        # a page must not wait for a broker that is away: the scheduler sends the message later
+        "max_retries": 1,
+        "interval_start": 0.1,
+        "socket_connect_timeout": 2,
     }
 RUN_LEASE_SECONDS = env.int("RUN_LEASE_SECONDS", default=60)
 RUN_MAX_ATTEMPTS = 3
+RUN_REDELIVER_SECONDS = env.int("RUN_REDELIVER_SECONDS", default=30)
+RUN_WATCHDOG_SECONDS = env.int("RUN_WATCHDOG_SECONDS", default=120)
 GPU_WAIT_MINUTES = env.int("GPU_WAIT_MINUTES", default=15)
 PLAN_DAILY_AT_UTC = env.str("PLAN_DAILY_AT_UTC", default="03:00")
 
