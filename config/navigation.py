@@ -39,6 +39,7 @@ MENU = (
         "brain",
         children=(
             Entry(_("Models and accuracy"), "chart-line", "models", "forecasting.view_artifact"),
+            Entry(_("Recommendations"), "gift", "recommendations", "catalog.view_product"),
             Entry(_("Runs"), "activity", "runs", "catalog.view_run"),
         ),
     ),

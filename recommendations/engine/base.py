@@ -64,7 +64,7 @@ class Recommender(ABC):
         histories: Sequence["pd.DataFrame"],
         k: int,
         allowed: Allowed = None,
-        exclude_seen: bool = True,  # noqa: FBT001, FBT002 - the published contract
+        exclude_seen: bool = True,
         now: Any = None,
     ) -> tuple[IdArray, FloatArray]:
         """Return item ids [n, k] and scores float64[n, k], best first, for n histories that end before now.
