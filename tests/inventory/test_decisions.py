@@ -38,7 +38,12 @@ def approve(row, by, at, **more):
 
 def override(row, quantity, by, at, reason="promotion", note=""):
     return override_suggestion(
-        suggestion_id=row.pk, quantity=quantity, reason_code=reason, note=note, by=by, at=at,
+        suggestion_id=row.pk,
+        quantity=quantity,
+        reason_code=reason,
+        note=note,
+        by=by,
+        at=at,
         version=row.version,
     )
 
@@ -69,7 +74,11 @@ def test_override_keeps_both_quantities_and_the_reason(row, alice, noon):
     decided = override(row, 96, alice, noon)
     decision = Decision.objects.get()
     assert (decided.suggested_quantity, decided.final_quantity) == (72, 96)
-    assert (decision.action, decision.reason.code, decision.quantity) == ("override", "promotion", 96)
+    assert (decision.action, decision.reason.code, decision.quantity) == (
+        "override",
+        "promotion",
+        96,
+    )
     assert decided.order_line.quantity == 96
 
 
@@ -295,8 +304,10 @@ def test_bulk_decides_each_row_on_its_own(propose, alice, bob, supplier, noon):
     stale = propose(product=ProductFactory())
     approve(stale, bob, noon)
     results = bulk_decide(
-        versions={fine.pk: 1, assumed.pk: 1, dear.pk: 1, stale.pk: 1, 999_999: 1}, action="approve",
-        by=alice, at=noon,
+        versions={fine.pk: 1, assumed.pk: 1, dear.pk: 1, stale.pk: 1, 999_999: 1},
+        action="approve",
+        by=alice,
+        at=noon,
     )
     assert [(r.outcome, r.code) for r in results] == [
         ("done", ""),
