@@ -36,7 +36,9 @@ def demand_pmf(description: dict[str, Any]) -> np.ndarray:
     if kind == "negbin":
         return pmfs.negative_binomial(description["mean"], description["vmr"])
     if kind == "pmf":
-        return np.asarray(description.get("pmf", description.get("probabilities")), dtype=np.float64)
+        return np.asarray(
+            description.get("pmf", description.get("probabilities")), dtype=np.float64
+        )
     raise ValueError(f"Expected demand type poisson, geometric, negbin or pmf, received: {kind!r}")
 
 
@@ -44,7 +46,9 @@ def problem_from_instance(instance: dict[str, Any]) -> ReplenishmentProblem:
     """Return the problem of one instance. Raises ValueError for an unknown process or distribution."""
     process = instance.get("demand_process", "iid")
     if process not in ("iid", "cyclic", "markov_modulated"):
-        raise ValueError(f"Expected demand_process iid, cyclic or markov_modulated, received: {process!r}")
+        raise ValueError(
+            f"Expected demand_process iid, cyclic or markov_modulated, received: {process!r}"
+        )
     demand = instance["demand"]
     listed = demand if isinstance(demand, list) else [demand]
     return ReplenishmentProblem(
@@ -96,7 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     instances = content["instances"] if isinstance(content, dict) else content
     chosen = [instance for instance in instances if options.filter in instance["name"]]
     if not chosen:
-        parser.error(f"Expected a --filter that some instance's name contains, received: {options.filter!r}")
+        parser.error(
+            f"Expected a --filter that some instance's name contains, received: {options.filter!r}"
+        )
     # First calls compile; their seconds would otherwise be charged to the first instance of a kind.
     kinds = {(i["model"], i.get("K", 0) > 0, i.get("pack_size", 1) > 1): i for i in chosen}
     for instance in kinds.values():
@@ -124,14 +130,19 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         )
     gaps = [row["gap_pct"] for row in rows if row["gap_pct"] is not None]
     if gaps:
-        print(f"{len(gaps)} instances: gap mean {np.mean(gaps):.3f} %, max {np.max(gaps):.3f} %; ", end="")
-    print(f"seconds mean {np.mean([r['seconds'] for r in rows]):.3f}, max {max(r['seconds'] for r in rows):.3f}")
+        print(
+            f"{len(gaps)} instances: gap mean {np.mean(gaps):.3f} %, max {np.max(gaps):.3f} %; ",
+            end="",
+        )
+    print(
+        f"seconds mean {np.mean([r['seconds'] for r in rows]):.3f}, max {max(r['seconds'] for r in rows):.3f}"
+    )
 
 
 def _compiled(policy: Policy) -> Any:
     if policy.method != "q_learning":
         return None
-    from forecasting.engine.replenishment.q_learning import batch_orders  # noqa: PLC0415
+    from forecasting.engine.replenishment.q_learning import batch_orders
 
     return batch_orders(policy)  # type: ignore[arg-type]
 

@@ -17,7 +17,7 @@ from .position import PositionTables
 from .problem import FloatArray, IntArray, ReplenishmentProblem
 from .projection import Schedule
 
-TUNING_PERIODS = 20_000
+TUNING_PERIODS = 12_000
 WARM_UP = 200
 NO_LIMIT = 2**40
 
@@ -37,7 +37,7 @@ def tune_base_stock(
     """Return the base-stock rule of least cost: exact with backorders and no fixed cost, else by simulation."""
     bench = TuningBench(problem, seed)
     candidates = list(_level_candidates(problem))
-    _, levels = min(((bench.cost(s, s - 1), tuple(s)) for s in candidates))
+    _, levels = min((bench.cost(s, s - 1), tuple(s)) for s in candidates)
     best = _improved(bench, np.array(levels), lambda s: (s, s - 1, None))
     return BaseStockPolicy(problem, best, best - 1)
 
@@ -50,9 +50,13 @@ def tune_capped_base_stock(
     window = pmfs.demand_over(problem, 0, problem.review_period)
     top = problem.round_up(max(pmfs.quantile(window, 0.999), 1))
     middle = problem.review_period * problem.mean_demand
-    caps = sorted({problem.round_up(c) for c in np.linspace(max(0.6 * middle, 1), max(top, middle + 1), 14)})
+    caps = sorted(
+        {problem.round_up(c) for c in np.linspace(max(0.6 * middle, 1), max(top, middle + 1), 14)}
+    )
     _, levels, cap = min(
-        (bench.cost(s, s - 1, cap), tuple(s), cap) for s in _level_candidates(problem) for cap in caps
+        (bench.cost(s, s - 1, cap), tuple(s), cap)
+        for s in _level_candidates(problem)
+        for cap in caps
     )
     best = _improved(bench, np.array(levels), lambda s: (s, s - 1, cap))
     return CappedBaseStockPolicy(problem, best, best - 1, cap)
@@ -69,8 +73,12 @@ def tune_reorder_point(
             size = problem.phases
             return ReorderPointPolicy(problem, np.full(size, order_up_to), np.full(size, reorder))
     bench = TuningBench(problem, seed)
-    batch = math.sqrt(2 * problem.fixed_cost * max(problem.mean_demand, 1e-9) / problem.holding_cost)
-    gaps = sorted({1, *(max(1, round(f * batch)) for f in (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6))})
+    batch = math.sqrt(
+        2 * problem.fixed_cost * max(problem.mean_demand, 1e-9) / problem.holding_cost
+    )
+    gaps = sorted(
+        {1, *(max(1, round(f * batch)) for f in (0.25, 0.5, 0.7, 0.85, 1.0, 1.15, 1.35, 1.6))}
+    )
     _, reorder, gap = min(
         (bench.cost(s + gap, s), tuple(s), gap) for s in _level_candidates(problem) for gap in gaps
     )
@@ -114,7 +122,9 @@ def fractile_levels(problem: ReplenishmentProblem, fractile: float) -> IntArray:
     periods = problem.fixed_lead_time + problem.review_period
     return np.array(
         [
-            pmfs.quantile(pmfs.demand_over(problem, _review_phase(problem, phase), periods), fractile)
+            pmfs.quantile(
+                pmfs.demand_over(problem, _review_phase(problem, phase), periods), fractile
+            )
             for phase in range(problem.phases)
         ],
         dtype=np.int64,
@@ -124,13 +134,17 @@ def fractile_levels(problem: ReplenishmentProblem, fractile: float) -> IntArray:
 class TuningBench:
     """One demand path on which every candidate rule of a problem is played."""
 
-    def __init__(self, problem: ReplenishmentProblem, seed: int, periods: int = TUNING_PERIODS) -> None:
+    def __init__(
+        self, problem: ReplenishmentProblem, seed: int, periods: int = TUNING_PERIODS
+    ) -> None:
         self.problem = problem
-        self.demand, self.phase = sample_path(problem, periods, np.random.default_rng([seed, 20_331]))
+        self.demand, self.phase = sample_path(
+            problem, periods, np.random.default_rng([seed, 20_331])
+        )
 
     def cost(self, order_up_to: IntArray, reorder: IntArray, cap: int | None = None) -> float:
         """Return the average cost per period of a level rule on the path."""
-        from .table_kernels import simulate_levels  # noqa: PLC0415 (compiled code is loaded by workers only)
+        from .table_kernels import simulate_levels
 
         problem = self.problem
         return float(
@@ -227,6 +241,8 @@ def _review_phase(problem: ReplenishmentProblem, phase: int) -> int:
     return phase if problem.transition is not None else phase - phase % problem.review_period
 
 
-def cost_per_period(tables: PositionTables, cost_per_review: FloatArray | float) -> FloatArray | float:
+def cost_per_period(
+    tables: PositionTables, cost_per_review: FloatArray | float
+) -> FloatArray | float:
     """Return a cost per review as a cost per period."""
     return cost_per_review / tables.schedule.review

@@ -71,7 +71,9 @@ def quantile_points(levels: ArrayLike, values: ArrayLike, mean: float | None = N
         return points
     if not (math.isfinite(mean) and mean >= 0):
         raise ValueError(f"Expected mean of at least 0, received: {mean}")
-    wanted = (mean * LEVELS - points[~above].sum() - value[-1] * above.sum()) / max(excess.sum(), 1e-300)
+    wanted = (mean * LEVELS - points[~above].sum() - value[-1] * above.sum()) / max(
+        excess.sum(), 1e-300
+    )
     points[above] = value[-1] + float(np.clip(wanted, 0.25 * slope, 4 * slope)) * excess
     total = points.mean()
     return points * (mean / total) if total > 0 else np.full(LEVELS, mean)
@@ -139,7 +141,9 @@ def _log_factorial(count: np.ndarray) -> FloatArray:
 
 def _support(mean: float, variance: float, tail: float) -> int:
     # Wide enough for the tail of a sum of exponentials with this mean and variance; cut afterwards.
-    return math.ceil(mean - math.log(tail) * max(math.sqrt(variance), variance / mean, 1.0) * 1.5) + 2
+    return (
+        math.ceil(mean - math.log(tail) * max(math.sqrt(variance), variance / mean, 1.0) * 1.5) + 2
+    )
 
 
 def _normalised(pmf: FloatArray, tail: float) -> FloatArray:
@@ -169,11 +173,17 @@ def _checked_quantiles(levels: ArrayLike, values: ArrayLike) -> tuple[FloatArray
     level = np.asarray(levels, dtype=np.float64).reshape(-1)
     value = np.asarray(values, dtype=np.float64).reshape(-1)
     if len(level) == 0 or len(level) != len(value):
-        raise ValueError(f"Expected one value per quantile level, received: {len(level)} and {len(value)}")
+        raise ValueError(
+            f"Expected one value per quantile level, received: {len(level)} and {len(value)}"
+        )
     if np.any(level <= 0) or np.any(level >= 1) or np.any(np.diff(level) <= 0):
-        raise ValueError(f"Expected ascending quantile levels in (0, 1), received: {level.tolist()}")
+        raise ValueError(
+            f"Expected ascending quantile levels in (0, 1), received: {level.tolist()}"
+        )
     if not np.all(np.isfinite(value)) or np.any(value < 0) or np.any(np.diff(value) < 0):
-        raise ValueError(f"Expected quantiles of at least 0 that never cross, received: {value.tolist()}")
+        raise ValueError(
+            f"Expected quantiles of at least 0 that never cross, received: {value.tolist()}"
+        )
     return level, value
 
 

@@ -86,7 +86,9 @@ def _stock_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[list[_
         if sum(map(len, found)) > MAX_STATES:
             raise TooManyStatesError(f"Expected at most {MAX_STATES} states, received: more")
         for phase, batches in enumerate(waiting):
-            fresh[phase] = _unseen(np.concatenate(batches), found[phase]) if batches else fresh[phase][:0]
+            fresh[phase] = (
+                _unseen(np.concatenate(batches), found[phase]) if batches else fresh[phase][:0]
+            )
     order = [np.argsort(_codes(states)) for states in found]
     sorted_codes = [_codes(states)[index] for states, index in zip(found, order, strict=True)]
     stages = []
@@ -94,12 +96,28 @@ def _stock_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[list[_
         states, quantity = found[phase][order[phase]], placed[phase][order[phase]]
         successors = _successors(problem, phase)
         if len(states) == 0:
-            stages.append(_Stage(np.zeros(0), np.zeros((len(successors), 0, 1), dtype=np.int64), np.ones(1), successors))
+            stages.append(
+                _Stage(
+                    np.zeros(0),
+                    np.zeros((len(successors), 0, 1), dtype=np.int64),
+                    np.ones(1),
+                    successors,
+                )
+            )
             continue
         codes = _codes(_next_states(problem, states, quantity, phase))
-        following = np.stack([np.searchsorted(sorted_codes[other], codes) for other, _ in successors])
+        following = np.stack(
+            [np.searchsorted(sorted_codes[other], codes) for other, _ in successors]
+        )
         cost = _period_cost(problem, states, quantity, phase)
-        stages.append(_Stage(cost, following, _capped(problem.demand[phase], states, quantity, problem), successors))
+        stages.append(
+            _Stage(
+                cost,
+                following,
+                _capped(problem.demand[phase], states, quantity, problem),
+                successors,
+            )
+        )
     return stages, sum(map(len, found))
 
 
@@ -187,7 +205,9 @@ def _position_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[lis
         cost = tables.extend(tables.window.cost[here], after) + problem.fixed_cost * (quantity > 0)
         pmf = review_pmf(stage)
         reached = np.subtract.outer(after, np.arange(len(pmf)))
-        following = np.stack([np.searchsorted(found[other], reached) for other, _ in successors(stage)])
+        following = np.stack(
+            [np.searchsorted(found[other], reached) for other, _ in successors(stage)]
+        )
         stages.append(_Stage(cost, following, pmf, successors(stage)))
     return stages, sum(map(len, found))
 
@@ -223,7 +243,11 @@ def _backed_up(stage: _Stage, values: list[FloatArray]) -> FloatArray:
 def _successors(problem: ReplenishmentProblem, phase: int) -> list[tuple[int, float]]:
     if problem.transition is None:
         return [((phase + 1) % problem.phases, 1.0)]
-    return [(other, float(weight)) for other, weight in enumerate(problem.transition[phase]) if weight > 0]
+    return [
+        (other, float(weight))
+        for other, weight in enumerate(problem.transition[phase])
+        if weight > 0
+    ]
 
 
 def _codes(states: IntArray) -> IntArray:
@@ -231,7 +255,9 @@ def _codes(states: IntArray) -> IntArray:
     columns = states.shape[-1]
     bits = 62 // columns
     if states.size and int(states.max()) >= 2**bits:
-        raise TooManyStatesError(f"Expected a pipeline short enough to list its states, received: {columns - 1}")
+        raise TooManyStatesError(
+            f"Expected a pipeline short enough to list its states, received: {columns - 1}"
+        )
     codes = np.zeros(states.shape[:-1], dtype=np.int64)
     for column in range(columns):
         codes = (codes << bits) | states[..., column]

@@ -18,9 +18,12 @@ from .problem import FloatArray, ReplenishmentProblem
 
 WEEK = 7
 LONGEST_ALIGNED_CYCLE = 42
-QUANTA_PER_DEVIATION = 6  # of demand over lead time and review period
+QUANTA_PER_DEVIATION = 5  # of demand over lead time and review period
 MOST_QUANTA = 400
-STRETCH = (1.0, 8.0)  # a forecast's daily quantiles are never made narrower: too sure costs more than unsure
+STRETCH = (
+    1.0,
+    8.0,
+)  # a forecast's daily quantiles are never made narrower: too sure costs more than unsure
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +71,20 @@ def problem_from_forecast(
     protection = _check_days(lead_time_days, review_period_days)
     days = _cycle_days(protection, review_period_days, len(mean))
     cycle = cycle_days(mean, quantiles, days, review_period_days)
-    points = np.stack([pmfs.quantile_points(quantile_levels, quantiles[day], mean[day]) for day in cycle])
+    points = np.stack(
+        [pmfs.quantile_points(quantile_levels, quantiles[day], mean[day]) for day in cycle]
+    )
     window = [i % len(cycle) for i in range(protection)]
     target = float(points.var(axis=1)[window].sum())
     if cumulative_quantiles is not None:
-        target = max(target, _cumulative_variance(cumulative_quantiles, quantile_levels, mean, protection))
+        target = max(
+            target, _cumulative_variance(cumulative_quantiles, quantile_levels, mean, protection)
+        )
     total = float(points.mean(axis=1)[window].sum())
     if total <= 0:
-        raise ValueError("Expected daily_mean above 0 within lead time and review period, received: 0 every day")
+        raise ValueError(
+            "Expected daily_mean above 0 within lead time and review period, received: 0 every day"
+        )
     quantum = choose_quantum(total, math.sqrt(target), pack_size)
     points = _widened(points, window, target, quantum)
     problem = ReplenishmentProblem(
@@ -96,7 +105,7 @@ def problem_from_forecast(
 def choose_quantum(total: float, deviation: float, pack_size: int) -> float:
     """Return the units per quantum for demand of this mean and deviation over the protection interval.
 
-    At most a sixth of the deviation (a coarser grid costs more than 0.1 %), never less than a unit; a pack is a
+    At most a fifth of the deviation (a coarser grid costs more than 0.1 %), never less than a unit; a pack is a
     whole number of quanta, or a quantum a whole number of packs, so that orders come out in packs.
     """
     size = max(1.0, deviation / QUANTA_PER_DEVIATION, (total + 5 * deviation) / MOST_QUANTA)
@@ -127,7 +136,9 @@ def split_in_flight(
 
 def cycle_days(mean: FloatArray, quantiles: FloatArray, days: list[int], review: int) -> list[int]:
     """Return the forecast day of each phase; one review period is enough when all days are alike."""
-    same = np.allclose(mean[days], mean[days[0]]) and np.allclose(quantiles[days], quantiles[days[0]])
+    same = np.allclose(mean[days], mean[days[0]]) and np.allclose(
+        quantiles[days], quantiles[days[0]]
+    )
     return days[:review] if same else days
 
 
@@ -136,7 +147,9 @@ def _cycle_days(protection: int, review: int, horizon: int) -> list[int]:
     step = aligned if aligned <= LONGEST_ALIGNED_CYCLE else review
     length = step * math.ceil(protection / step)
     back = WEEK if horizon >= WEEK else horizon
-    return [day if day < horizon else horizon - back + (day - horizon) % back for day in range(length)]
+    return [
+        day if day < horizon else horizon - back + (day - horizon) % back for day in range(length)
+    ]
 
 
 def _cumulative_variance(
@@ -144,7 +157,9 @@ def _cumulative_variance(
 ) -> float:
     cumulative = np.asarray(cumulative_quantiles, dtype=np.float64)
     if cumulative.ndim != 2 or cumulative.shape[0] == 0:
-        raise ValueError(f"Expected cumulative_quantiles of shape (days, levels), received: {cumulative.shape}")
+        raise ValueError(
+            f"Expected cumulative_quantiles of shape (days, levels), received: {cumulative.shape}"
+        )
     days = min(protection, len(cumulative), len(mean))
     points = pmfs.quantile_points(levels, cumulative[days - 1], float(mean[:days].sum()))
     return float(points.var()) * protection / days
@@ -189,7 +204,9 @@ def _check_forecast(mean: FloatArray, quantiles: FloatArray, levels: ArrayLike) 
 
 def _check_days(lead_time_days: int, review_period_days: int) -> int:
     if int(lead_time_days) != lead_time_days or lead_time_days < 0:
-        raise ValueError(f"Expected lead_time_days as whole days of at least 0, received: {lead_time_days!r}")
+        raise ValueError(
+            f"Expected lead_time_days as whole days of at least 0, received: {lead_time_days!r}"
+        )
     if int(review_period_days) != review_period_days or review_period_days < 1:
         raise ValueError(
             f"Expected review_period_days as whole days of at least 1, received: {review_period_days!r}"

@@ -22,7 +22,9 @@ def full_state_entries(tables: StockTables) -> int:
     """Return how many (state, order) pairs the whole-state table would hold."""
     schedule = tables.schedule
     orders = len(tables.quantities)
-    entries = schedule.epochs * schedule.modes * _stocks(tables) * orders ** (schedule.outstanding + 1)
+    entries = (
+        schedule.epochs * schedule.modes * _stocks(tables) * orders ** (schedule.outstanding + 1)
+    )
     return int(entries)
 
 

@@ -77,6 +77,6 @@ def compiled_orders(policy: Policy) -> Orders:
     """Return the fastest form of `policy.order_quantities`."""
     if policy.method != "q_learning":
         return policy.order_quantities
-    from .q_learning import batch_orders  # noqa: PLC0415 (compiled code is loaded by workers only)
+    from .q_learning import batch_orders
 
     return batch_orders(policy)  # type: ignore[arg-type]

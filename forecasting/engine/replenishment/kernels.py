@@ -4,12 +4,10 @@ State of a lost-sales problem at a review: epoch e, mode m, on-hand x, outstandi
 first). Tables as in `projection.StockTables`; integers only, so every convolution is exact.
 """
 
-# ruff: noqa: PLR0913 (compiled functions take plain arrays)
-
 import numpy as np
 from numba import njit
 
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-7  # mass dropped at the ends of a projection
 
 
 @njit(cache=True, fastmath=True)
@@ -108,7 +106,19 @@ def dot(mass, low, high, table, quantity):
 
 @njit(cache=True)
 def branch(
-    epoch, mode, stock, orders, draws, weights, before, window, transition, first, masses, spans, shares
+    epoch,
+    mode,
+    stock,
+    orders,
+    draws,
+    weights,
+    before,
+    window,
+    transition,
+    first,
+    masses,
+    spans,
+    shares,
 ):
     """Project the state after every draw; return the number of different branches.
 
@@ -148,7 +158,17 @@ def branch(
 
 @njit(cache=True)
 def future_value(
-    epoch, quantity, count, masses, spans, shares, outstanding, leftover, before_leftover, value, knots
+    epoch,
+    quantity,
+    count,
+    masses,
+    spans,
+    shares,
+    outstanding,
+    leftover,
+    before_leftover,
+    value,
+    knots,
 ):
     """Return E V of the next state when `quantity` is ordered now."""
     epochs, modes = leftover.shape[0], leftover.shape[1]
@@ -162,7 +182,9 @@ def future_value(
         else:
             landing = 0.0
             for other in range(modes):
-                landing += dot(masses[k, other], spans[k, 0], spans[k, 1], leftover[index, other], quantity)
+                landing += dot(
+                    masses[k, other], spans[k, 0], spans[k, 1], leftover[index, other], quantity
+                )
         worth, _, _ = look_up(value[following, next_mode], knots, landing)
         total += shares[k] * worth
     return total
@@ -183,13 +205,27 @@ def action_costs(
     index = (epoch + outstanding) % epochs
     landing = masses[masses.shape[0] - 2]
     work = masses[masses.shape[0] - 1]
-    low, high = project(epoch, mode, stock, orders, 0, before, window, transition, first, landing, work)
+    low, high = project(
+        epoch, mode, stock, orders, 0, before, window, transition, first, landing, work
+    )
     projected = 0.0
     for other in range(modes):
         for level in range(low, high + 1):
             projected += landing[other, level] * level
     count = branch(
-        epoch, mode, stock, orders, draws, weights, before, window, transition, first, masses, spans, shares
+        epoch,
+        mode,
+        stock,
+        orders,
+        draws,
+        weights,
+        before,
+        window,
+        transition,
+        first,
+        masses,
+        spans,
+        shares,
     )
     out[:] = np.inf
     lowest, highest, step = 0, actions - 1, stride

@@ -28,11 +28,15 @@ class LevelPolicy(Policy):
         for name in ("order_up_to_levels", "reorder_points"):
             levels = np.array(getattr(self, name), dtype=np.int64).reshape(-1)
             if len(levels) != self.problem.phases:
-                raise ValueError(f"Expected {name} of length {self.problem.phases}, received: {len(levels)}")
+                raise ValueError(
+                    f"Expected {name} of length {self.problem.phases}, received: {len(levels)}"
+                )
             levels.setflags(write=False)
             object.__setattr__(self, name, levels)
         if np.any(self.reorder_points >= self.order_up_to_levels):
-            raise ValueError("Expected reorder_points below order_up_to_levels, received: a level not above")
+            raise ValueError(
+                "Expected reorder_points below order_up_to_levels, received: a level not above"
+            )
 
     def order_quantity(self, on_hand: float, pipeline: ArrayLike, phase: int = 0) -> int:
         stock, orders, phase = self.problem.checked_state(on_hand, pipeline, phase)
@@ -42,11 +46,15 @@ class LevelPolicy(Policy):
         gap = float(self.order_up_to_levels[phase]) - position
         return self.problem.round_up(gap if self.cap is None else min(gap, self.cap))
 
-    def order_quantities(self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0) -> IntArray:
+    def order_quantities(
+        self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0
+    ) -> IntArray:
         stocks = np.asarray(on_hand, dtype=np.float64)
         if not self.problem.may_order(phase):
             return np.zeros(len(stocks), dtype=np.int64)
-        position = stocks + np.asarray(pipelines, dtype=np.float64).reshape(len(stocks), -1).sum(axis=1)
+        position = stocks + np.asarray(pipelines, dtype=np.float64).reshape(len(stocks), -1).sum(
+            axis=1
+        )
         gap = float(self.order_up_to_levels[phase]) - position
         if self.cap is not None:
             gap = np.minimum(gap, self.cap)
@@ -65,12 +73,18 @@ class LevelPolicy(Policy):
         return window.cost + self.problem.fixed_cost * (quantities > 0)
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        arrays = {"order_up_to_levels": self.order_up_to_levels, "reorder_points": self.reorder_points}
+        arrays = {
+            "order_up_to_levels": self.order_up_to_levels,
+            "reorder_points": self.reorder_points,
+        }
         return arrays, {"cap": self.cap}
 
     @classmethod
     def from_arrays(
-        cls, problem: ReplenishmentProblem, arrays: dict[str, NDArray[Any]], document: dict[str, Any]
+        cls,
+        problem: ReplenishmentProblem,
+        arrays: dict[str, NDArray[Any]],
+        document: dict[str, Any],
     ) -> "LevelPolicy":
         return cls(problem, arrays["order_up_to_levels"], arrays["reorder_points"], document["cap"])
 

@@ -66,13 +66,21 @@ def plan_order(
     for an older forecast may be passed: its orders are judged on this one.
     """
     if DO_NOTHING in policies:
-        raise ValueError(f"Expected names of policies other than {DO_NOTHING!r}, received: {DO_NOTHING!r}")
+        raise ValueError(
+            f"Expected names of policies other than {DO_NOTHING!r}, received: {DO_NOTHING!r}"
+        )
     stock = on_hand / quantum
     orders: FloatArray = np.asarray(pipeline, dtype=np.float64) / quantum
     learned = next((p for p in policies.values() if isinstance(p, QLearningPolicy)), None)
-    tables = learned.tables if learned is not None and learned.problem is problem else build_tables(problem)
+    tables = (
+        learned.tables
+        if learned is not None and learned.problem is problem
+        else build_tables(problem)
+    )
     names = [*policies, DO_NOTHING]
-    chosen = np.array([*(p.order_quantity(stock, orders, phase) for p in policies.values()), 0], dtype=np.int64)
+    chosen = np.array(
+        [*(p.order_quantity(stock, orders, phase) for p in policies.values()), 0], dtype=np.int64
+    )
     window, before = serve_window(tables, stock, orders, phase, chosen)
     regrets = None if learned is None else learned.regret(stock, orders, phase, chosen)
     answers = []

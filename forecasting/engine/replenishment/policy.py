@@ -53,7 +53,9 @@ class Policy(ABC):
         may be fractions of the problem's unit. In a phase without review the order is 0.
         """
 
-    def order_quantities(self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0) -> IntArray:
+    def order_quantities(
+        self, on_hand: ArrayLike, pipelines: ArrayLike, phase: int = 0
+    ) -> IntArray:
         """Return the orders of many states of one phase: on hand (n,), pipelines (n, max(L - 1, 0))."""
         stocks = np.asarray(on_hand)
         orders = np.asarray(pipelines).reshape(len(stocks), -1)
@@ -73,7 +75,10 @@ class Policy(ABC):
     @classmethod
     @abstractmethod
     def from_arrays(
-        cls, problem: ReplenishmentProblem, arrays: dict[str, NDArray[Any]], document: dict[str, Any]
+        cls,
+        problem: ReplenishmentProblem,
+        arrays: dict[str, NDArray[Any]],
+        document: dict[str, Any],
     ) -> "Policy":
         """Rebuild a policy from what `to_arrays` returned."""
 
@@ -97,7 +102,9 @@ class Policy(ABC):
         self, on_hand: float, pipeline: ArrayLike, phase: int = 0, quantity: int | None = None
     ) -> Explanation:
         """Return the parts of the expected cost of `quantity` (default: the policy's own order)."""
-        chosen = self.order_quantity(on_hand, pipeline, phase) if quantity is None else int(quantity)
+        chosen = (
+            self.order_quantity(on_hand, pipeline, phase) if quantity is None else int(quantity)
+        )
         window, before = serve_window(self.tables, on_hand, pipeline, phase, np.array([chosen]))
         fixed = self.problem.fixed_cost if chosen > 0 else 0.0
         regrets = self.regret(on_hand, pipeline, phase, np.array([chosen]))
@@ -120,7 +127,9 @@ class Policy(ABC):
         """Return the expected cost of each quantity above the policy's best one, in money."""
         if not self.problem.may_order(phase):
             return np.zeros(len(quantities))
-        everything = np.concatenate([self.tables.quantities, np.asarray(quantities, dtype=np.int64)])
+        everything = np.concatenate(
+            [self.tables.quantities, np.asarray(quantities, dtype=np.int64)]
+        )
         cost = self.quantity_costs(on_hand, pipeline, phase, everything)
         return np.asarray(cost[-len(quantities) :] - cost.min())
 
@@ -132,7 +141,13 @@ class Policy(ABC):
             folder,
             kind=ARTIFACT_KIND,
             arrays={"problem": problem_arrays, "policy": arrays},
-            documents={"description": {"method": self.method, "problem": problem_document, "policy": document}},
+            documents={
+                "description": {
+                    "method": self.method,
+                    "problem": problem_document,
+                    "policy": document,
+                }
+            },
         )
 
 
@@ -162,11 +177,13 @@ def serve_window(
 
 def read_policy(folder: str | os.PathLike[str]) -> Policy:
     """Read a policy that `Policy.save` wrote. Raises ArtifactError for anything else."""
-    from .registry import policy_from_parts  # noqa: PLC0415 (the registry knows every kind of policy)
+    from .registry import policy_from_parts
 
     artifact = read_artifact(folder)
     if artifact.kind != ARTIFACT_KIND:
-        raise ValueError(f"Expected an artefact of kind {ARTIFACT_KIND!r}, received: {artifact.kind!r}")
+        raise ValueError(
+            f"Expected an artefact of kind {ARTIFACT_KIND!r}, received: {artifact.kind!r}"
+        )
     description = artifact.documents["description"]
     problem = ReplenishmentProblem.from_arrays(artifact.arrays["problem"], description["problem"])
     return policy_from_parts(

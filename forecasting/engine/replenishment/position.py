@@ -66,7 +66,9 @@ class PositionTables:
     def _window(self, lowest: int, highest: int) -> Window:
         problem, schedule = self.problem, self.schedule
         levels = np.arange(lowest, highest, dtype=np.int64)
-        parts = Window(*(np.zeros((schedule.epochs, schedule.modes, len(levels))) for _ in range(4)))
+        parts = Window(
+            *(np.zeros((schedule.epochs, schedule.modes, len(levels))) for _ in range(4))
+        )
         for epoch in range(schedule.epochs):
             for mode in range(schedule.modes):
                 here, phase = (epoch, mode), schedule.phase_of(epoch, mode)

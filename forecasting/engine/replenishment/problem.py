@@ -60,7 +60,11 @@ class ReplenishmentProblem:
         for name in ("fixed_cost", "excess_cost"):
             _set(self, name, _checked_cost(name, getattr(self, name), positive=False))
         _set(self, "pack_size", _checked_count("pack_size", self.pack_size, at_least=1))
-        _set(self, "min_order_quantity", _checked_count("min_order_quantity", self.min_order_quantity, at_least=0))
+        _set(
+            self,
+            "min_order_quantity",
+            _checked_count("min_order_quantity", self.min_order_quantity, at_least=0),
+        )
         _set(self, "review_period", _checked_count("review_period", self.review_period, at_least=1))
         self._check_excess()
         self._check_max_order()
@@ -70,7 +74,11 @@ class ReplenishmentProblem:
         if self.excess_cost > 0 and self.excess_above is None:
             raise ValueError("Expected excess_above with an excess_cost above 0, received: None")
         if self.excess_above is not None:
-            _set(self, "excess_above", _checked_cost("excess_above", self.excess_above, positive=False))
+            _set(
+                self,
+                "excess_above",
+                _checked_cost("excess_above", self.excess_above, positive=False),
+            )
 
     def _check_max_order(self) -> None:
         if self.max_order is None:
@@ -164,9 +172,13 @@ class ReplenishmentProblem:
         orders = np.asarray(pipeline, dtype=np.float64).reshape(-1)
         expected = max(self.fixed_lead_time - 1, 0)
         if len(orders) != expected:
-            raise ValueError(f"Expected pipeline of length {expected}, received: length {len(orders)}")
+            raise ValueError(
+                f"Expected pipeline of length {expected}, received: length {len(orders)}"
+            )
         if not np.all(np.isfinite(orders)) or np.any(orders < 0):
-            raise ValueError(f"Expected pipeline of quantities of at least 0, received: {orders.tolist()}")
+            raise ValueError(
+                f"Expected pipeline of quantities of at least 0, received: {orders.tolist()}"
+            )
         if not 0 <= int(phase) < self.phases:
             raise ValueError(f"Expected phase in 0..{self.phases - 1}, received: {phase}")
         return stock, orders, int(phase)
@@ -185,7 +197,9 @@ class ReplenishmentProblem:
         return arrays, document
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, NDArray[Any]], document: dict[str, Any]) -> "ReplenishmentProblem":
+    def from_arrays(
+        cls, arrays: dict[str, NDArray[Any]], document: dict[str, Any]
+    ) -> "ReplenishmentProblem":
         """Rebuild a problem from what `to_arrays` returned."""
         values = {name: value for name, value in document.items() if name != "phases"}
         values["demand"] = tuple(arrays[f"demand_{i}"] for i in range(document["phases"]))
@@ -209,7 +223,9 @@ def checked_pmf(pmf: ArrayLike, name: str) -> FloatArray:
     if mass.ndim != 1 or mass.size == 0:
         raise ValueError(f"Expected {name} as a 1-D array over 0..n, received: shape {mass.shape}")
     if not np.all(np.isfinite(mass)) or np.any(mass < 0):
-        raise ValueError(f"Expected {name} with finite probabilities of at least 0, received: {mass.min()}")
+        raise ValueError(
+            f"Expected {name} with finite probabilities of at least 0, received: {mass.min()}"
+        )
     if abs(mass.sum() - 1) > MASS_TOLERANCE:
         raise ValueError(f"Expected {name} with sum 1, received: {mass.sum()}")
     mass = np.asarray(mass[: np.flatnonzero(mass)[-1] + 1])
@@ -240,7 +256,9 @@ def _checked_transition(transition: ArrayLike | None, modes: int) -> FloatArray 
     if matrix.shape != (modes, modes):
         raise ValueError(f"Expected transition of shape {(modes, modes)}, received: {matrix.shape}")
     if np.any(matrix < 0) or not np.allclose(matrix.sum(axis=1), 1, rtol=0, atol=MASS_TOLERANCE):
-        raise ValueError(f"Expected transition rows with sum 1, received: sums {matrix.sum(axis=1).tolist()}")
+        raise ValueError(
+            f"Expected transition rows with sum 1, received: sums {matrix.sum(axis=1).tolist()}"
+        )
     matrix.setflags(write=False)
     return matrix
 
@@ -252,17 +270,27 @@ def _checked_lead_time(lead_time: object) -> int | FloatArray:
         return _checked_count("lead_time", lead_time, at_least=0)
     if isinstance(lead_time, (list, tuple, np.ndarray)) and np.ndim(lead_time) == 1:
         return checked_pmf(lead_time, "lead_time")
-    raise ValueError(f"Expected lead_time as whole periods or a pmf over them, received: {lead_time!r}")
+    raise ValueError(
+        f"Expected lead_time as whole periods or a pmf over them, received: {lead_time!r}"
+    )
 
 
 def _checked_cost(name: str, value: float, *, positive: bool) -> float:
     number = float(value)
     if not math.isfinite(number) or number < 0 or (positive and number == 0):
-        raise ValueError(f"Expected {name} {'above' if positive else 'of at least'} 0, received: {value}")
+        raise ValueError(
+            f"Expected {name} {'above' if positive else 'of at least'} 0, received: {value}"
+        )
     return number
 
 
 def _checked_count(name: str, value: object, *, at_least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < at_least:
-        raise ValueError(f"Expected {name} as a whole number of at least {at_least}, received: {value!r}")
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (int, np.integer))
+        or value < at_least
+    ):
+        raise ValueError(
+            f"Expected {name} as a whole number of at least {at_least}, received: {value!r}"
+        )
     return int(value)

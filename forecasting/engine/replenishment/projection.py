@@ -87,7 +87,9 @@ class Schedule:
     @cached_property
     def transition(self) -> FloatArray:
         # A copy: compiled kernels would compile once more for read-only arrays.
-        return np.ones((1, 1)) if self.problem.transition is None else self.problem.transition.copy()
+        return (
+            np.ones((1, 1)) if self.problem.transition is None else self.problem.transition.copy()
+        )
 
     def locate(self, phase: int) -> tuple[int, int]:
         """Return (epoch, mode) of a phase in which an order may be placed."""
@@ -122,7 +124,9 @@ def order_cap(problem: ReplenishmentProblem, window_cost: FloatArray) -> int:
     window_cost: (…, levels) cost of the window by the stock it starts with.
     """
     newsvendor = int(np.argmin(window_cost, axis=-1).max())
-    batch = 1.5 * math.sqrt(2 * problem.fixed_cost * max(problem.mean_demand, 1e-9) / problem.holding_cost)
+    batch = 1.5 * math.sqrt(
+        2 * problem.fixed_cost * max(problem.mean_demand, 1e-9) / problem.holding_cost
+    )
     cap = max(newsvendor + math.ceil(batch), 1)
     return int(problem.admissible_quantities(cap)[-1])
 
@@ -186,7 +190,9 @@ class StockTables:
     def window_of(self, projection: Projection, quantities: IntArray) -> Window:
         """Return the expected cost parts of the window that each quantity serves."""
         index = (projection.epoch + self.schedule.outstanding) % self.schedule.epochs
-        return Window(*(self._expect(table[index], projection.landing, quantities) for table in self.window))
+        return Window(
+            *(self._expect(table[index], projection.landing, quantities) for table in self.window)
+        )
 
     def next_landing(self, rows: FloatArray, epoch: int, quantities: IntArray) -> FloatArray:
         """Return (stocks, quantities): expected stock just before the *next* order lands, per successor."""

@@ -23,18 +23,23 @@ from .values import QLearningPolicy
 
 @dataclass(frozen=True)
 class QLearningParameters:
-    """The one configuration for all problems."""
+    """The one configuration for all problems.
 
-    episodes: int = 32
-    steps: int = 300
-    strata: int = 6
+    Beyond `full_steps_up_to` outstanding orders a step costs more and the steps fall, down to `least_steps`.
+    """
+
+    episodes: int = 8
+    steps: int = 1200
+    least_steps: int = 300
+    full_steps_up_to: int = 4
+    strata: int = 4
     discount: float = 0.95
     discount_fixed_cost: float = 0.985
     explore: float = 0.15
     restart: float = 0.03
     knots: int = 24
     coarse_orders: int = 12
-    full_state_entries: int = 150_000
+    full_state_entries: int = 80_000
     position_sweeps: int = 600
     position_strata: int = 8
     position_rate: float = 0.6
@@ -71,7 +76,12 @@ def _learn_position(
 ) -> QLearningPolicy:
     problem, schedule = tables.problem, tables.schedule
     rng = np.random.default_rng([seed, 1])
-    shape = (parameters.position_sweeps, schedule.epochs, schedule.modes, parameters.position_strata)
+    shape = (
+        parameters.position_sweeps,
+        schedule.epochs,
+        schedule.modes,
+        parameters.position_strata,
+    )
     draws = np.zeros(shape, dtype=np.int64)
     points = (np.arange(shape[-1]) + rng.random(shape)) / shape[-1]
     for epoch, mode in np.ndindex(schedule.epochs, schedule.modes):
@@ -115,11 +125,12 @@ def _learn_projected(
     usual = problem.round_up(problem.mean_demand * schedule.review)
     orders = np.full((parameters.episodes, schedule.outstanding), usual, dtype=np.int64)
     counts = np.zeros_like(value)
-    uniforms = rng.random((parameters.steps, parameters.episodes, 6))
-    strata = stratified_pairs(rng, parameters.steps, parameters.strata)
+    steps = steps_for(schedule.outstanding, parameters)
+    uniforms = rng.random((steps, parameters.episodes, 6))
+    strata = stratified_pairs(rng, steps, parameters.strata)
     before, window, *arguments = kernel_tables(tables)
-    tenth = max(parameters.steps // 10 // schedule.epochs * schedule.epochs, schedule.epochs)
-    for start in range(0, parameters.steps, tenth):
+    tenth = max(steps // 10 // schedule.epochs * schedule.epochs, schedule.epochs)
+    for start in range(0, steps, tenth):
         part = slice(start, start + tenth)
         kernels.learn_projected(
             value,
@@ -143,8 +154,14 @@ def _learn_projected(
             top,
         )
         if progress is not None:
-            progress(min((start + tenth) / parameters.steps, 1.0))
+            progress(min((start + tenth) / steps, 1.0))
     return QLearningPolicy(problem, value, knots, discount, classical.order_up_to_levels)
+
+
+def steps_for(outstanding: int, parameters: QLearningParameters) -> int:
+    """Return the steps of learning with this many outstanding orders at a review."""
+    share = parameters.full_steps_up_to / max(outstanding, parameters.full_steps_up_to)
+    return max(round(parameters.steps * share), parameters.least_steps)
 
 
 def projected_knots(tables: StockTables, count: int) -> FloatArray:
@@ -221,4 +238,3 @@ def kernel_tables(tables: StockTables) -> tuple[object, ...]:
         tables.leftover,
         tables.before_leftover,
     )
-

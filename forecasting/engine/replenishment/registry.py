@@ -48,7 +48,10 @@ def learn_policy(
 
 
 def policy_from_parts(
-    method: str, problem: ReplenishmentProblem, arrays: dict[str, NDArray[Any]], document: dict[str, Any]
+    method: str,
+    problem: ReplenishmentProblem,
+    arrays: dict[str, NDArray[Any]],
+    document: dict[str, Any],
 ) -> Policy:
     """Rebuild a stored policy. Raises ValueError for an unknown method."""
     policy: Policy = _resolve(POLICIES, method).from_arrays(problem, arrays, document)

@@ -58,17 +58,23 @@ def play(
 
     orders: per name (on hand [n], pipelines [n, max(L - 1, 0)], phase) -> quantities [n].
     """
-    return {name: _play_one(problem, choose, paths, initial_stock) for name, choose in orders.items()}
+    return {
+        name: _play_one(problem, choose, paths, initial_stock) for name, choose in orders.items()
+    }
 
 
 def block_means(values: FloatArray, block: int) -> FloatArray:
     """Return the means of whole blocks of consecutive periods of each path, flattened."""
     size = min(block, values.shape[1])
     count = values.shape[1] // size
-    return np.asarray(values[:, : count * size].reshape(len(values), count, size).mean(axis=2).reshape(-1))
+    return np.asarray(
+        values[:, : count * size].reshape(len(values), count, size).mean(axis=2).reshape(-1)
+    )
 
 
-def _play_one(problem: ReplenishmentProblem, choose: Orders, paths: Paths, initial_stock: int) -> Played:
+def _play_one(
+    problem: ReplenishmentProblem, choose: Orders, paths: Paths, initial_stock: int
+) -> Played:
     count, periods = paths.demand.shape
     lead = problem.fixed_lead_time
     stock = np.full(count, initial_stock, dtype=np.int64)
@@ -87,7 +93,9 @@ def _play_one(problem: ReplenishmentProblem, choose: Orders, paths: Paths, initi
                 quantity[here] = choose(stock[here], pipeline[here], int(phase))
         available = stock + quantity if lead == 0 else stock
         left = available - paths.demand[:, t]
-        cost = problem.holding_cost * np.maximum(left, 0) + problem.shortage_cost * np.maximum(-left, 0)
+        cost = problem.holding_cost * np.maximum(left, 0) + problem.shortage_cost * np.maximum(
+            -left, 0
+        )
         cost = cost + problem.fixed_cost * (quantity > 0)
         if problem.excess_above is not None:
             cost = cost + problem.excess_cost * np.maximum(left - problem.excess_above, 0)

@@ -3,8 +3,6 @@
 Only modules that train or measure import this one.
 """
 
-# ruff: noqa: PLR0913 (compiled functions take plain arrays)
-
 import numpy as np
 from numba import njit
 
@@ -133,11 +131,15 @@ def learn_full_state(
                             mass[other], low, high, cost[index, other], quantities[i]
                         )
     learned = charge.copy()
+    drawn = np.zeros((points, 2), dtype=np.int64)
     for sweep in range(sweeps):
         step = 1.0 / (1.0 + sweep) ** rate
         for epoch in range(epochs - 1, -1, -1):
             following = (epoch + 1) % epochs
             for mode in range(modes):
+                for j in range(points):
+                    drawn[j, 0] = draw(before_cdf[epoch, mode], strata[sweep, epoch, j, 0])
+                    drawn[j, 1] = draw(after_cdf[epoch, mode], strata[sweep, epoch, j, 1])
                 for state in range(states):
                     stock, code = state // combinations, state % combinations
                     arriving = quantities[code // rest] if outstanding > 0 else 0
@@ -147,9 +149,8 @@ def learn_full_state(
                         total[i] *= 1.0 - step
                         total[i] += step * charge[epoch, mode, state, i]
                     for j in range(points):
-                        used = draw(before_cdf[epoch, mode], strata[sweep, epoch, j, 0])
-                        later = draw(after_cdf[epoch, mode], strata[sweep, epoch, j, 1])
-                        left = max(stock - used, 0) + arriving
+                        later = drawn[j, 1]
+                        left = max(stock - drawn[j, 0], 0) + arriving
                         for next_mode in range(modes):
                             weight = step * transition[mode, next_mode] / points
                             if weight == 0.0:

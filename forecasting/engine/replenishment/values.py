@@ -76,12 +76,19 @@ class QLearningPolicy(Policy):
         return replace(parts, base_stock_quantity=classical, base_stock_regret=float(regret[0]))
 
     def to_arrays(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        arrays = {"value": self.value, "knots": self.knots, "base_stock_levels": self.base_stock_levels}
+        arrays = {
+            "value": self.value,
+            "knots": self.knots,
+            "base_stock_levels": self.base_stock_levels,
+        }
         return arrays, {"discount": self.discount, "full_state": self.full_state}
 
     @classmethod
     def from_arrays(
-        cls, problem: ReplenishmentProblem, arrays: dict[str, NDArray[Any]], document: dict[str, Any]
+        cls,
+        problem: ReplenishmentProblem,
+        arrays: dict[str, NDArray[Any]],
+        document: dict[str, Any],
     ) -> "QLearningPolicy":
         return cls(
             problem,
@@ -103,7 +110,9 @@ class QLearningPolicy(Policy):
             after = np.subtract.outer(tables.positions, np.arange(len(demand)))
             for next_mode, weight in enumerate(tables.schedule.transition[mode]):
                 value = self.value[(epoch + 1) % len(total), next_mode]
-                total[epoch, mode] += self.discount * weight * (tables.extend(value, after) @ demand)
+                total[epoch, mode] += (
+                    self.discount * weight * (tables.extend(value, after) @ demand)
+                )
         return total
 
     def _after_landing(
