@@ -38,6 +38,8 @@ if PRODUCTION and (len(SECRET_KEY) < 50 or SECRET_KEY.startswith(("django-insecu
     raise ImproperlyConfigured(
         "PRODUCTION=true needs SECRET_KEY (or SECRET_KEY_FILE): 50 or more random characters."
     )
+if PRODUCTION and DEBUG:
+    raise ImproperlyConfigured("PRODUCTION=true refuses DEBUG=true: its error pages show settings.")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
