@@ -31,8 +31,26 @@ SUPPLIERS: list[tuple[str, str, int, float, int, list[int], str]] = [
     ("KAOLIN", "Kaolin Ceramics", 21, 4.0, 14, [0], "500"),
 ]
 ADJECTIVES = (
-    "Amber", "Birch", "Coral", "Dune", "Ember", "Fern", "Glacier", "Hazel", "Indigo", "Juniper", "Kelp",
-    "Linen", "Moss", "Nutmeg", "Ochre", "Pebble", "Quartz", "Rowan", "Slate", "Thistle",
+    "Amber",
+    "Birch",
+    "Coral",
+    "Dune",
+    "Ember",
+    "Fern",
+    "Glacier",
+    "Hazel",
+    "Indigo",
+    "Juniper",
+    "Kelp",
+    "Linen",
+    "Moss",
+    "Nutmeg",
+    "Ochre",
+    "Pebble",
+    "Quartz",
+    "Rowan",
+    "Slate",
+    "Thistle",
 )
 NOUNS: dict[str, tuple[str, ...]] = {
     "COFFEE": ("espresso beans", "filter coffee", "green tea", "chai blend", "cold brew"),

@@ -85,13 +85,21 @@ def _campaigns(seed: int, calendar: list[date], assortment: Assortment) -> list[
         length = int(rng.integers(7, 15))
         discount = int(rng.choice([15, 20, 25, 30]))
         campaigns.append(
-            Campaign(f"{category}-{day:%y%m%d}", category, day, day + timedelta(days=length - 1), discount)
+            Campaign(
+                f"{category}-{day:%y%m%d}",
+                category,
+                day,
+                day + timedelta(days=length - 1),
+                discount,
+            )
         )
         day += timedelta(days=int(rng.integers(14, 29)))
     for offset, category in ((5, "CANDLES"), (12, "TOYS")):
         starts = calendar[-1] + timedelta(days=offset)
         campaigns.append(
-            Campaign(f"{category}-{starts:%y%m%d}", category, starts, starts + timedelta(days=9), 20)
+            Campaign(
+                f"{category}-{starts:%y%m%d}", category, starts, starts + timedelta(days=9), 20
+            )
         )
     return campaigns
 
@@ -117,9 +125,7 @@ def _prices(
     return prices, changes
 
 
-def _discounts(
-    calendar: list[date], campaigns: list[Campaign], assortment: Assortment
-) -> Floats:
+def _discounts(calendar: list[date], campaigns: list[Campaign], assortment: Assortment) -> Floats:
     discount = np.zeros((len(calendar), len(assortment.sku)))
     for campaign in campaigns:
         member = np.array([c == campaign.category for c in assortment.category])
@@ -177,9 +183,13 @@ def _trade(seed: int, calendar: list[date], assortment: Assortment, mean: Floats
         position = on_hand + arriving[t + 1 :].sum(axis=0)
         due = (t + np.arange(n)[:, None]) % review == 0
         missing = np.where(due & (position < wanted), wanted - position, 0)
-        quantity = np.ceil(np.maximum(missing, (missing > 0) * assortment.min_order_quantity[:, None]) / multiple)
+        quantity = np.ceil(
+            np.maximum(missing, (missing > 0) * assortment.min_order_quantity[:, None]) / multiple
+        )
         quantity = (quantity * multiple).astype(np.int64)
-        delay = np.clip(np.rint(rng.normal(lead, deviation, (n, warehouses))), 1, 80).astype(np.int64)
+        delay = np.clip(np.rint(rng.normal(lead, deviation, (n, warehouses))), 1, 80).astype(
+            np.int64
+        )
         for product, warehouse in np.argwhere(quantity > 0).tolist():
             arrives = t + int(delay[product, warehouse])
             arriving[arrives, product, warehouse] += quantity[product, warehouse]
@@ -187,7 +197,8 @@ def _trade(seed: int, calendar: list[date], assortment: Assortment, mean: Floats
                 placed.append((product, warehouse, t, arrives, int(quantity[product, warehouse])))
     first = calendar[0]
     open_orders = [
-        OpenOrder(p, w, first + timedelta(days=t), first + timedelta(days=a), q) for p, w, t, a, q in placed
+        OpenOrder(p, w, first + timedelta(days=t), first + timedelta(days=a), q)
+        for p, w, t, a, q in placed
     ]
     return History(calendar, sold, short, stock, [], [], np.empty(0), open_orders)
 

@@ -1,6 +1,8 @@
 """Folders of trained models and the rows that make them visible."""
 
 import hashlib
+import shutil
+import time
 import uuid
 from datetime import date, datetime
 from pathlib import Path
@@ -68,9 +70,7 @@ def champion(*, purpose: str, scope: str = "all") -> Artifact | None:
 
 
 @transaction.atomic
-def decide_champion(
-    *, artifact: Artifact, serves: bool, decision: str, at: datetime
-) -> Artifact:
+def decide_champion(*, artifact: Artifact, serves: bool, decision: str, at: datetime) -> Artifact:
     """Record why a model serves or not; where it does, the former one steps back in the same transaction."""
     if serves:
         Artifact.objects.select_for_update().filter(
@@ -81,3 +81,24 @@ def decide_champion(
     artifact.decided_at = at
     artifact.save(update_fields=["is_champion", "decision", "decided_at"])
     return artifact
+
+
+def prune_artifacts(*, purpose: str, keep: int) -> int:
+    """Delete all but the latest `keep` models of a purpose (never one that serves), and folders without a row.
+
+    Rows go first: a folder without a row is invisible and is swept by the next call if this one is cut off.
+    """
+    latest = Artifact.objects.filter(purpose=purpose).order_by("-created_at")
+    kept = set(latest.values_list("pk", flat=True)[:keep])
+    old = Artifact.objects.filter(purpose=purpose, is_champion=False).exclude(pk__in=kept)
+    root = Path(settings.ARTIFACT_ROOT)
+    unused = [root / path for path in old.values_list("path", flat=True)]
+    old.delete()
+    known = set(Artifact.objects.filter(purpose=purpose).values_list("path", flat=True))
+    yesterday = time.time() - 86_400  # a younger folder may belong to a training that is about to end
+    for folder in (root / purpose).iterdir():
+        if str(folder.relative_to(root)) not in known and folder.stat().st_mtime < yesterday:
+            unused.append(folder)
+    for folder in unused:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(unused)

@@ -9,6 +9,10 @@ DOORS = {
     "backtest": "forecasting.engine.demand.backtest",
     "metrics": "forecasting.engine.demand.metrics",
     "replenishment": "forecasting.engine.replenishment",
+    "problems": "forecasting.engine.replenishment.from_forecast",
+    "plan": "forecasting.engine.replenishment.plan",
+    "gate": "forecasting.engine.replenishment.gate",
+    "artifact_store": "forecasting.engine.artifact_store",
 }
 
 

@@ -33,9 +33,7 @@ def execute_forecast(context: RunContext) -> dict[str, Any]:
     cutoff = date.fromisoformat(context.parameters["cutoff"])
     context.progress(0.02, _("Reading demand"))
     horizon = horizon_days()
-    panel, series = demand_panel(
-        until=cutoff, grain="D", horizon=horizon, scope=Scope.everything()
-    )
+    panel, series = demand_panel(until=cutoff, grain="D", horizon=horizon, scope=Scope.everything())
     artifact = champion(purpose=Artifact.Purpose.DEMAND)
     context.progress(0.3, _("Forecasting"))
     forecast = served_forecast(panel, artifact, horizon=horizon)
@@ -97,7 +95,9 @@ def served_forecast(panel: Any, artifact: Artifact | None, *, horizon: int) -> A
 
 def forecast_rows(forecast: Any, series: SeriesIndex) -> list[dict[str, Any]]:
     """One row of plain lists per series; three decimals are more than any order quantity needs."""
-    cumulative = {days: forecast.cumulative(days, QUANTILES) for days in cumulative_days(forecast.horizon)}
+    cumulative = {
+        days: forecast.cumulative(days, QUANTILES) for days in cumulative_days(forecast.horizon)
+    }
     rows = []
     for i, unique_id in enumerate(forecast.unique_ids.tolist()):
         product_id, warehouse_id = series.key(unique_id)

@@ -33,7 +33,9 @@ def demand_panel(*, until: date, grain: str, horizon: int, scope: Scope) -> tupl
     codes = dict(Warehouse.objects.filter(is_active=True).values_list("id", "code"))
     names: dict[tuple[int, int], str] = {}
     demand: dict[str, list[Any]] = {"unique_id": [], "ds": [], "y": [], "stocked_out": []}
-    for product_id, warehouse_id, day, quantity, stocked_out in demand_rows(scope=scope, until=until):
+    for product_id, warehouse_id, day, quantity, stocked_out in demand_rows(
+        scope=scope, until=until
+    ):
         if product_id not in skus or warehouse_id not in codes:
             continue
         key = (product_id, warehouse_id)
@@ -71,9 +73,9 @@ def _prices(keys: dict[str, tuple[int, int]]) -> dict[str, list[Any]]:
     for name, (product, _) in keys.items():
         names.setdefault(product, []).append(name)
     columns: dict[str, list[Any]] = {"unique_id": [], "valid_from": [], "price": []}
-    rows = Price.objects.filter(
-        channel="", is_observed=False, product_id__in=names
-    ).order_by("product_id", "valid_from")
+    rows = Price.objects.filter(channel="", is_observed=False, product_id__in=names).order_by(
+        "product_id", "valid_from"
+    )
     for product, valid_from, amount in rows.values_list("product_id", "valid_from", "amount"):
         for name in names[product]:
             columns["unique_id"].append(name)
@@ -89,7 +91,12 @@ def _promotions(
     for name, (product, _) in keys.items():
         by_product.setdefault(product, []).append(name)
     category_of = dict(Product.objects.filter(id__in=by_product).values_list("id", "category_id"))
-    columns: dict[str, list[Any]] = {"unique_id": [], "starts_on": [], "ends_on": [], "discount": []}
+    columns: dict[str, list[Any]] = {
+        "unique_id": [],
+        "starts_on": [],
+        "ends_on": [],
+        "discount": [],
+    }
     ahead = until + timedelta(days=days_ahead)
     for promotion in Promotion.objects.filter(starts_on__lte=ahead).prefetch_related("products"):
         products = {product.id for product in promotion.products.all()}

@@ -11,21 +11,17 @@ from catalog.models import Run
 from catalog.services.run_context import RunContext
 from catalog.services.runs import enqueue_run
 from forecasting.models import Artifact
-from forecasting.services.artifacts import champion
 from forecasting.services.forecasts import default_cutoff
 
 RETRAIN_AFTER_DAYS = 7
 
 
 def training_is_due(*, cutoff: date) -> bool:
-    """Train where nothing serves yet, or where the serving model was trained a week or more before the cutoff."""
-    serving = champion(purpose=Artifact.Purpose.DEMAND)
+    """Train where nothing was trained yet, or where the latest training ended a week or more before the cutoff."""
     tried = Artifact.objects.filter(purpose=Artifact.Purpose.DEMAND, data_to__isnull=False)
     latest = tried.order_by("-data_to").first()
-    if serving is None and latest is None:
-        return True
-    assert latest is not None and latest.data_to is not None
-    return cutoff - latest.data_to >= timedelta(days=RETRAIN_AFTER_DAYS)
+    last = latest.data_to if latest is not None else None
+    return last is None or cutoff - last >= timedelta(days=RETRAIN_AFTER_DAYS)
 
 
 @transaction.atomic

@@ -1,5 +1,6 @@
 """Training of the demand model: recipes compete on rolling origins, the winner is trained on everything."""
 
+import math
 from datetime import date, timedelta
 from typing import Any
 
@@ -36,13 +37,20 @@ def execute_training(context: RunContext) -> dict[str, Any]:
     cutoff = date.fromisoformat(given["cutoff"])
     engine = given.get("engine", "lstm")
     seed = int(given.get("seed", 0))
-    limits = {"steps": given.get("steps"), "budget_s": given.get("budget_s", DEFAULT_BUDGET_SECONDS)}
+    limits = {
+        "steps": given.get("steps"),
+        "budget_s": given.get("budget_s", DEFAULT_BUDGET_SECONDS),
+    }
     context.progress(0.01, _("Reading demand"))
     horizon = horizon_days()
-    panel, _series = demand_panel(until=cutoff, grain="D", horizon=horizon, scope=Scope.everything())
+    panel, _series = demand_panel(
+        until=cutoff, grain="D", horizon=horizon, scope=Scope.everything()
+    )
     if panel.n_periods < SHORTEST_HISTORY_DAYS:
         return {
-            "decision": _("%(days)d days of history: simple models serve until there are %(needed)d.")
+            "decision": _(
+                "%(days)d days of history: simple models serve until there are %(needed)d."
+            )
             % {"days": panel.n_periods, "needed": SHORTEST_HISTORY_DAYS}
         }
     model = {"horizon": horizon, **given.get("model", {})}
@@ -202,6 +210,6 @@ def _finite(value: Any) -> Any:
     """JSON knows no NaN: a measure without anything to measure is null."""
     if isinstance(value, dict):
         return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, float) and value != value:  # noqa: PLR0124 - NaN is not itself
+    if isinstance(value, float) and math.isnan(value):
         return None
     return value
