@@ -52,7 +52,7 @@ def main() -> None:
             progress=lambda fraction, note: _show(bar, fraction, note),
         )
     gates = _gates(results)
-    print(table(results))  # noqa: T201
+    print(table(results))
     arguments.out.mkdir(parents=True, exist_ok=True)
     report = {
         "rows": counts,
@@ -69,7 +69,7 @@ def main() -> None:
     for one in gates:
         print(
             f"{one.challenger} v. {one.incumbent}: {'wins' if one.passed else 'stays out'}: {one.reason}"
-        )  # noqa: T201
+        )
 
 
 def weekly_panel(

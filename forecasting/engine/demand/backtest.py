@@ -183,7 +183,7 @@ def _window(panel: Panel, index: int, horizon: int) -> Window:
         )
     past, future = slice(0, index + 1), slice(index + 1, index + 1 + horizon)
     valid = panel.valid
-    listed = panel.listed[:, past].any(axis=1)
+    listed = np.any(panel.listed[:, past], axis=1)
     squared, absolute = metrics.naive_scales(panel.y[:, past], valid[:, past])
     return Window(
         origin=str(panel.day_of(index + 1) - np.timedelta64(1, "D")),
@@ -261,7 +261,7 @@ def _summed_wql(
 ) -> float:
     days = periods * (7 if forecast.grain == "W" else 1)
     spread = forecast.cumulative(days, forecast.levels)[rows][:, None, :]
-    whole = weight[:, :periods].all(axis=1, keepdims=True)
+    whole = np.all(weight[:, :periods], axis=1, keepdims=True)
     total = y[:, :periods].sum(axis=1, keepdims=True)
     return metrics.wql(total, spread, whole, forecast.levels)
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +103,7 @@ class Forecast:
 
     def to_frame(self) -> "pd.DataFrame":
         """Return the long frame unique_id, ds, mean and one column per quantile, named f"q{q:g}"."""
-        import pandas as pd  # noqa: PLC0415 - the web process reads forecasts from the database, not from here
+        import pandas as pd
 
         n, horizon = self.mean.shape
         columns: dict[str, Any] = {
@@ -223,7 +223,7 @@ def read_params(kind: type[ParamsT], given: Mapping[str, Any] | ParamsT | None) 
     """Return frozen parameters from a mapping (unknown names are refused), an instance, or the defaults."""
     if isinstance(given, kind):
         return given
-    values = dict(given or {})  # type: ignore[call-overload]
+    values = dict(cast("Mapping[str, Any]", given or {}))
     names = [entry.name for entry in dataclasses.fields(kind)]  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in names:

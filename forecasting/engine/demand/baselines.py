@@ -99,7 +99,7 @@ class Baseline(ABC):
             correction=np.ones(known.n_series, dtype=np.float32),
             flags={
                 "cold_start": observed < 2 * known.season,
-                "censored": known.stocked_out[:, -4 * known.season :].any(axis=1),
+                "censored": np.any(known.stocked_out[:, -4 * known.season :], axis=1),
             },
         )
 

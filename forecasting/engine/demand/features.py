@@ -37,7 +37,7 @@ def running(values: Tensor) -> Tensor:
     return ops.concatenate([ops.zeros_like(total[:, :1]), total], axis=1)
 
 
-class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
+class PatchFeatures(keras.layers.Layer):
     """Encoder inputs [B, context, D] and the pieces that the decoder reads at a fork."""
 
     def __init__(
@@ -166,7 +166,7 @@ class PatchFeatures(keras.layers.Layer):  # type: ignore[misc]
         return ops.concatenate([ends - ops.cumsum(ends, axis=1) / count, ends - before], axis=2)
 
 
-class TargetFeatures(keras.layers.Layer):  # type: ignore[misc]
+class TargetFeatures(keras.layers.Layer):
     """Decoder inputs [B, F, H, D] of each period ahead of each fork."""
 
     def __init__(self, patch: int, context: int, ahead: int, year_lags: bool) -> None:

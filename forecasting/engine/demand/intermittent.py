@@ -135,7 +135,7 @@ class IMAPA(Baseline):
         blocks = y.shape[1] // block
         used = slice(y.shape[1] - blocks * block, None)
         sums = y[:, used].reshape(len(y), blocks, block).sum(axis=2)
-        whole = listed[:, used].reshape(len(y), blocks, block).all(axis=2)
+        whole = np.all(listed[:, used].reshape(len(y), blocks, block), axis=2)
         level = np.zeros(len(y))
         seen = np.zeros(len(y))
         for position in range(blocks):

@@ -13,7 +13,7 @@ def prepare(seed: int) -> None:
     """Seed Keras and ask the backend for kernels that give the same bits each time."""
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415
+        import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
         for device in tf.config.list_physical_devices("GPU"):
@@ -27,7 +27,7 @@ class EventWriter:
     def __init__(self, log_dir: str | None) -> None:
         self._writer: Any = None
         if log_dir is not None and keras.backend.backend() == "tensorflow":
-            import tensorflow as tf  # noqa: PLC0415
+            import tensorflow as tf
 
             Path(log_dir).mkdir(parents=True, exist_ok=True)
             self._writer = tf.summary.create_file_writer(log_dir)
@@ -35,7 +35,7 @@ class EventWriter:
     def scalars(self, step: int, **values: float | None) -> None:
         if self._writer is None:
             return
-        import tensorflow as tf  # noqa: PLC0415
+        import tensorflow as tf
 
         with self._writer.as_default():
             for name, value in values.items():

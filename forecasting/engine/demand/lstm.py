@@ -19,20 +19,16 @@ from forecasting.engine.demand.base import (
     check_horizon,
     check_levels,
     interpolate_levels,
-    mean_of_quantiles,
     read_params,
 )
+from forecasting.engine.demand.inference import build_variables, infer
 from forecasting.engine.demand.keras_runtime import EventWriter, prepare
 from forecasting.engine.demand.network import ForkingLSTM, NetworkSpec
-from forecasting.engine.demand.panel import BoolArray, FloatArray, IntArray, Origin, Panel
+from forecasting.engine.demand.panel import Origin, Panel
 from forecasting.engine.demand.sampling import Sampler, held_out_series
 from forecasting.engine.demand.schema import Schema
 from forecasting.engine.demand.training import LoopResult, train_steps
 from forecasting.engine.demand.windows import WindowSource
-
-
-DEFAULT_MEAN_SHARE = 0.5
-MEAN_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True)
@@ -41,6 +37,7 @@ class LSTMParams:
 
     horizon: periods ahead per pass (None = 28 days or 8 weeks); context: patches read; passes: how often each
     fork is seen when neither steps nor a budget is given; members: networks averaged; log_dir: TensorBoard.
+    mean_reach: factor by which the mean of a series may differ from the one its quantiles imply.
     """
 
     horizon: int | None = None
@@ -55,13 +52,14 @@ class LSTMParams:
     learning_rate: float = 2e-3
     batch_windows: int = 128
     forks: int = 10
-    passes: float = 12.0
+    passes: float = 5.0
     min_steps: int = 150
     max_steps: int = 4000
     members: int = 1
     quantile_weight: float = 0.3
     cumulative_weight: float = 0.3
     scale_power: float = 0.0
+    mean_reach: float = 1.1
     log_dir: str | None = None
 
 
@@ -75,7 +73,6 @@ class LSTMForecaster:
         self.schema: Schema | None = None
         self.specs: list[NetworkSpec] = []
         self.members: list[ForkingLSTM] = []
-        self.mean_share = DEFAULT_MEAN_SHARE
         self.report: TrainingReport | None = None
 
     def fit(
@@ -138,7 +135,10 @@ class LSTMForecaster:
         schema = self._trained()
         known = panel.until(origin)
         known.require_known([column.name for column in schema.known], known.n_periods + horizon)
-        mean, spread, sums = self._blocks(known, horizon)
+        batch = 2 * self.params.batch_windows
+        mean, spread, sums = infer(
+            self.members, schema, known, horizon, batch, self.params.mean_reach
+        )
         open_days = ~known.closed(known.n_periods, known.n_periods + horizon)
         observed = known.valid.sum(axis=1)
         trained = self.specs[0].ahead * self.specs[0].patch
@@ -154,7 +154,7 @@ class LSTMForecaster:
             correction=np.ones(known.n_series, dtype=np.float32),
             flags={
                 "cold_start": observed < 8 * known.season,
-                "censored": known.stocked_out[:, -4 * known.season :].any(axis=1),
+                "censored": np.any(known.stocked_out[:, -4 * known.season :], axis=1),
                 "beyond_trained_horizon": np.full(known.n_series, horizon > trained),
             },
         )
@@ -186,7 +186,6 @@ class LSTMForecaster:
     def from_artifact(cls, artifact: Artifact) -> Self:
         config = artifact.documents["config"]
         forecaster = cls(config["params"])
-        forecaster.mean_share = config["mean_share"]
         forecaster.schema = Schema.from_dict(artifact.documents["schema"])
         report = dict(artifact.documents["report"])
         report["learning_curve"] = [tuple(row) for row in report["learning_curve"]]
@@ -194,7 +193,7 @@ class LSTMForecaster:
         for position, stored in enumerate(config["specs"]):
             spec = NetworkSpec(**{**stored, "vocabulary_sizes": tuple(stored["vocabulary_sizes"])})
             model = ForkingLSTM(spec)
-            _build(model, forecaster.schema)
+            build_variables(model, forecaster.schema)
             weights = artifact.arrays[f"weights_{position}"]
             model.set_weights([weights[name] for name in sorted(weights)])
             forecaster.specs.append(spec)
@@ -268,7 +267,6 @@ class LSTMForecaster:
                 )
             finally:
                 events.close()
-        self.mean_share = self._choose_mean_share(sampler)
         return TrainingReport(
             model=self.name,
             origin=panel.last_day.isoformat(),
@@ -283,34 +281,13 @@ class LSTMForecaster:
                 "member_steps": [result.steps for result in results],
                 "horizon": self.specs[0].ahead * self.specs[0].patch,
                 "context_patches": self.specs[0].context,
-                "mean_share": self.mean_share,
                 "backend": keras.backend.backend(),
             },
         )
 
-    def _choose_mean_share(self, sampler: Sampler) -> float:
-        """Return the share of the mean head in the mean; the rest is the mean of the quantiles.
-
-        Heavy tails make the mean head noisy, and light tails make it the better one: the held-out series
-        decide, by the error of the horizon's sums plus the total bias.
-        """
-        batch = sampler.validation_batch()
-        if batch is None:
-            return DEFAULT_MEAN_SHARE
-        inputs, target = batch
-        found = [model.predict_on_batch(inputs) for model in self.members]
-        direct = np.mean([one["mean"] for one in found], axis=0)
-        implied = mean_of_quantiles(np.mean([one["quantiles"] for one in found], axis=0))
-
-        def error(share: float) -> float:
-            mean = share * direct + (1 - share) * implied
-            difference = ((mean - target["y"]) * target["weight"]).sum(axis=(1, 2))
-            return float(np.abs(difference).sum() + abs(difference.sum()))
-
-        return min(MEAN_SHARES, key=error)
-
     def _default_steps(self, panel: Panel) -> int:
-        forks = panel.valid.sum() / panel.season
+        # Days of one week are different forks, but so alike that they count as the root of their number.
+        forks = panel.valid.sum() / math.sqrt(panel.season)
         steps = self.params.passes * forks / (self.params.batch_windows * self.params.forks)
         return int(np.clip(steps, self.params.min_steps, self.params.max_steps))
 
@@ -320,58 +297,6 @@ class LSTMForecaster:
                 "Expected a trained forecaster: call fit or load first, received: an untrained one"
             )
         return self.schema
-
-    def _blocks(self, panel: Panel, horizon: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        means, spreads, totals = [], [], []
-        base = np.zeros((panel.n_series, 1, len(LEVELS)), dtype=np.float32)
-        done = 0
-        while done < horizon:
-            mean, spread, sums = self._one_pass(panel)
-            if done:
-                widened = mean[:, :, None] + (spread - mean[:, :, None]) * math.sqrt(len(means) + 1)
-                spread = np.maximum.accumulate(np.maximum(widened, 0), axis=2)
-            means.append(mean)
-            spreads.append(spread)
-            totals.append(base + sums)
-            base = totals[-1][:, -1:]
-            done += mean.shape[1]
-            if done < horizon:
-                panel = _extended(panel, mean)
-        cut = slice(0, horizon)
-        return (
-            np.concatenate(means, axis=1)[:, cut],
-            np.concatenate(spreads, axis=1)[:, cut],
-            np.concatenate(totals, axis=1)[:, cut],
-        )
-
-    def _one_pass(self, panel: Panel) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Average the members' mean [n, H], quantiles and monotone cumulative quantiles [n, H, len(LEVELS)]."""
-        spec = self.specs[0]
-        source = WindowSource(panel, self._trained(), spec.context, spec.ahead)
-        n, horizon, size = panel.n_series, spec.ahead * spec.patch, self.params.batch_windows * 2
-        mean = np.zeros((n, horizon), dtype=np.float32)
-        spread = np.zeros((n, horizon, len(LEVELS)), dtype=np.float32)
-        sums = np.zeros_like(spread)
-        ends = np.full(size, panel.n_periods - 1, dtype=np.int64)
-        forks = np.full((size, 1), spec.context - 1, dtype=np.int32)
-        for first in range(0, n, size):
-            rows = np.arange(first, min(first + size, n))
-            # One batch shape means one compiled graph: the last batch repeats its first series.
-            padded = np.concatenate([rows, np.full(size - len(rows), rows[0])])
-            batch = {**source.gather(padded, ends), "forks": forks}
-            for model in self.members:
-                found = model.predict_on_batch(batch)
-                mean[rows] += found["mean"][: len(rows), 0]
-                spread[rows] += found["quantiles"][: len(rows), 0]
-                sums[rows] += found["cumulative"][: len(rows), 0]
-        count = len(self.members)
-        spread = np.maximum.accumulate(spread / count, axis=2)
-        share = self.mean_share
-        return (
-            share * mean / count + (1 - share) * mean_of_quantiles(spread),
-            spread,
-            np.maximum.accumulate(np.maximum.accumulate(sums / count, axis=2), axis=1),
-        )
 
 
 def _validator(model: Any, sampler: Sampler) -> Any:
@@ -392,42 +317,3 @@ def _share_of(progress: Progress | None, position: int, count: int) -> Progress 
         report((position + fraction) / count, note)
 
     return shared
-
-
-def _build(model: ForkingLSTM, schema: Schema) -> None:
-    """Create the variables by one call on a window of zeros."""
-    spec = model.spec
-    panel = Panel(
-        unique_ids=np.array(["zero"]),
-        grain=schema.grain,
-        start=np.datetime64("2001-01-01"),
-        y=np.zeros((1, spec.patch), dtype=np.float32),
-        listed=np.ones((1, spec.patch), dtype=bool),
-        stocked_out=np.zeros((1, spec.patch), dtype=bool),
-    )
-    empty = replace(schema, known=(), past=())
-    source = WindowSource(panel, empty, spec.context, spec.ahead)
-    one: IntArray = np.zeros(1, dtype=np.int64)
-    batch = source.gather(one, one + spec.patch - 1)
-    length = batch["flags"].shape[1]
-    batch["flags"] = np.zeros((1, length, spec.n_flags), dtype=np.float32)
-    batch["levels"] = np.zeros((1, length, spec.n_levels), dtype=np.float32)
-    batch["past"] = np.zeros((1, length, len(schema.past)), dtype=np.float32)
-    model({**batch, "forks": np.zeros((1, 1), dtype=np.int32)})
-
-
-def _extended(panel: Panel, mean: FloatArray) -> Panel:
-    """Return the panel with `mean` appended as if it had been observed."""
-    shape = mean.shape
-    known_true: BoolArray = np.ones(shape, dtype=bool)
-    past = {}
-    for name, column in panel.past.items():
-        last = np.repeat(column.values[:, -1:], shape[1], axis=1)
-        past[name] = replace(column, values=np.concatenate([column.values, last], axis=1))
-    return replace(
-        panel,
-        y=np.concatenate([panel.y, mean], axis=1),
-        listed=np.concatenate([panel.listed, known_true], axis=1),
-        stocked_out=np.concatenate([panel.stocked_out, ~known_true], axis=1),
-        past=past,
-    )

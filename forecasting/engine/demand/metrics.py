@@ -30,7 +30,7 @@ def bias(y: FloatArray, forecast: FloatArray, weight: BoolArray) -> float:
     return _ratio(forecast.sum(where=weight), y.sum(where=weight)) - 1
 
 
-def rmsse(y: FloatArray, forecast: FloatArray, weight: BoolArray, scale: FloatArray) -> float:
+def rmsse(y: FloatArray, forecast: FloatArray, weight: BoolArray, scale: Float64) -> float:
     """Mean over series of the root mean squared error in units of `scale` float[n] (see `naive_scales`).
 
     Hyndman & Koehler 2006 with squares, as in the M5 competition. Series without scale do not count.
@@ -77,7 +77,7 @@ def scaled_pinball(
     quantiles: FloatArray,
     weight: BoolArray,
     levels: Sequence[float],
-    scale: FloatArray,
+    scale: Float64,
 ) -> float:
     """Mean over series and levels of the mean pinball loss in units of `scale` (mean absolute first difference)."""
     count = weight.sum(axis=1)

@@ -43,7 +43,7 @@ class NetworkSpec:
     seed: int
 
 
-class ForkingLSTM(keras.Model):  # type: ignore[misc]
+class ForkingLSTM(keras.Model):
     """Inputs: the batch of `WindowSource.gather` plus forks int32[B, F] (positions in the context).
 
     Returns mean [B, F, H], quantiles and cumulative [B, F, H, len(LEVELS)], scale [B, F]; H = ahead * patch.
@@ -159,7 +159,7 @@ class ForkingLSTM(keras.Model):  # type: ignore[misc]
         )
 
 
-class IdDropout(keras.layers.Layer):  # type: ignore[misc]
+class IdDropout(keras.layers.Layer):
     """Sets static codes to 0 (unknown) at random while training, so that code 0 learns to serve new items."""
 
     def __init__(self, rate: float, seed: int) -> None:

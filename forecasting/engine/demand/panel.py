@@ -78,14 +78,14 @@ class Panel:
         or more, else "D", unless said. `end`: last period, where the last days sold nothing at all.
         Raises PanelError naming column, day and series.
         """
-        from forecasting.engine.demand import panel_frames  # noqa: PLC0415 - pandas only when a panel is read
+        from forecasting.engine.demand import panel_frames
 
         return panel_frames.read_frames(frame, static, known, past, grain=grain, end=end)
 
     @classmethod
     def from_m5(cls, folder: str | Path) -> "Panel":
         """Read a folder in the format of the M5 competition (sales_train*.parquet, calendar.csv, sell_prices.parquet)."""
-        from forecasting.engine.demand import panel_m5  # noqa: PLC0415 - pandas only when a panel is read
+        from forecasting.engine.demand import panel_m5
 
         return panel_m5.read_m5(Path(folder))
 
@@ -207,7 +207,7 @@ class Panel:
             gaps = np.isnan(future)
             if not gaps.any():
                 continue
-            used = np.flatnonzero(gaps.any(axis=1)[column.row])
+            used = np.flatnonzero(np.any(gaps, axis=1)[column.row])
             if used.size == 0:
                 continue
             series = int(used[0])
@@ -220,7 +220,9 @@ class Panel:
 
 def as_day(value: Any) -> np.datetime64:
     """Return a calendar day as datetime64[D]. Accepts date, datetime, datetime64, Timestamp and ISO text."""
-    return np.datetime64(str(value)[:10] if not isinstance(value, np.datetime64) else value, "D")
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[D]")
+    return np.datetime64(str(value)[:10], "D")
 
 
 def split_ids(unique_ids: NDArray[np.str_]) -> Mapping[str, NDArray[np.str_]]:

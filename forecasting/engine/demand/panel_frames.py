@@ -176,7 +176,7 @@ def _flags(column: "pd.Series[bool]") -> BoolArray:
     if not np.isin(flags, (0.0, 1.0)).all():
         offending = column.iloc[int(np.flatnonzero(~np.isin(flags, (0.0, 1.0)))[0])]
         raise PanelError(f"Expected true or false in 'stocked_out', received: {offending}")
-    return cast(BoolArray, flags > 0)
+    return cast("BoolArray", flags > 0)
 
 
 def _read_static(

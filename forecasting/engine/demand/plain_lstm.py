@@ -132,7 +132,7 @@ class PlainLSTMForecaster:
             correction=np.ones(known.n_series, dtype=np.float32),
             flags={
                 "cold_start": known.valid.sum(axis=1) < 8 * known.season,
-                "censored": known.stocked_out[:, -4 * known.season :].any(axis=1),
+                "censored": np.any(known.stocked_out[:, -4 * known.season :], axis=1),
                 "beyond_trained_horizon": np.full(known.n_series, horizon > self.sizes[1]),
             },
         )
@@ -273,7 +273,7 @@ class PlainLSTMForecaster:
         return self.errors
 
 
-class PlainNetwork(keras.Model):  # type: ignore[misc]
+class PlainNetwork(keras.Model):
     """window [B, context, channels] to demand [B, horizon] in units of the series' level."""
 
     def __init__(self, horizon: int, units: int) -> None:

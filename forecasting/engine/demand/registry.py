@@ -31,7 +31,7 @@ def build(name: str, params: Mapping[str, Any] | None = None) -> "Forecaster":
 
 def load(folder: str | os.PathLike[str]) -> "Forecaster":
     """Return the trained forecaster that `save(folder)` wrote. Raises ArtifactError for a damaged folder."""
-    from forecasting.engine.artifact_store import read_artifact  # noqa: PLC0415 - keeps this module free of NumPy
+    from forecasting.engine.artifact_store import read_artifact
 
     artifact = read_artifact(folder)
     name = artifact.kind.removeprefix("demand/")

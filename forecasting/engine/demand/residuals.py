@@ -122,4 +122,4 @@ def _sorted_quantiles(errors: FloatArray) -> FloatArray:
 def _cumulative(values: FloatArray | BoolArray) -> FloatArray:
     sums = np.zeros((values.shape[0], values.shape[1] + 1), dtype=np.float64)
     np.cumsum(values, axis=1, out=sums[:, 1:], dtype=np.float64)
-    return sums  # type: ignore[return-value]
+    return sums

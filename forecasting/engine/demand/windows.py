@@ -93,7 +93,7 @@ class WindowSource:
         return batch
 
     def targets(
-        self, series: IntArray, ends: IntArray, forks: IntArray, usable: BoolArray
+        self, series: IntArray, ends: IntArray, forks: NDArray[np.int32], usable: BoolArray
     ) -> tuple[FloatArray, FloatArray]:
         """Return y and weight float32[B, F, ahead * patch] after each fork; `usable` bool[n, T] allows a target."""
         origin = ends[:, None] - (self.context - 1 - forks) * self.patch

@@ -56,7 +56,7 @@ def test_bad_demand_is_refused_by_name(rows: list[tuple[str, str, float]], messa
 
 
 def test_weekly_frames_refuse_other_days() -> None:
-    with pytest.raises(PanelError, match="Mondays .* 2024-01-02"):
+    with pytest.raises(PanelError, match=r"Mondays .* 2024-01-02"):
         Panel.from_frame(frame(("A@W", "2024-01-01", 1), ("A@W", "2024-01-02", 1)), grain="W")
 
 

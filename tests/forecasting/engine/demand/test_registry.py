@@ -16,5 +16,5 @@ def test_importing_the_registry_imports_nothing_heavy() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="'weekday_mean'.*received: 'oracle'"):
+    with pytest.raises(ValueError, match=r"'weekday_mean'.*received: 'oracle'"):
         registry.build("oracle")
