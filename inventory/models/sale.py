@@ -204,3 +204,26 @@ class DemandDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day}: {self.quantity}"
+
+
+class StagedStockFact(models.Model):
+    """What a file says about the stock of a day; joins ``DemandDay`` when its import is published."""
+
+    batch = models.ForeignKey(ImportBatch, models.CASCADE, related_name="+", db_index=False)
+    product = models.ForeignKey(Product, models.CASCADE, related_name="+", db_index=False)
+    warehouse = models.ForeignKey(Warehouse, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField(_("day"))
+    stocked_out = models.BooleanField(_("stocked out"), default=False)
+    on_hand = models.PositiveBigIntegerField(_("on hand at close"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("staged stock fact")
+        verbose_name_plural = _("staged stock facts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "product", "warehouse", "day"], name="one_staged_stock_fact"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.on_hand}"

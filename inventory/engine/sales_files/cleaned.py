@@ -25,7 +25,7 @@ class CleaningOptions:
     Attributes:
         keep: reasons whose rows are imported all the same (`rules.KEEPABLE`).
         until: last demand day to import, inclusive; later rows are counted as "after_until".
-        warehouse: code of the warehouse of rows that name none.
+        warehouse: code of the warehouse of rows that name none; empty = the preset's own.
         currency: ISO code of rows that name none; empty = the preset's own.
         channel: sales channel of rows that name none; empty = the preset's own.
         time_zones: time zone by warehouse code, where the warehouse is known already.
@@ -38,7 +38,7 @@ class CleaningOptions:
 
     keep: frozenset[str] = frozenset()
     until: date | None = None
-    warehouse: str = "MAIN"
+    warehouse: str = ""
     currency: str = ""
     channel: str = ""
     time_zones: Mapping[str, str] = field(default_factory=dict)
@@ -89,7 +89,6 @@ class CleanedSales:
     promotions: pd.DataFrame | None = None
     notes: dict[str, int] = field(default_factory=dict)
     currency: str = "EUR"
-    data_until: date | None = None
 
     def check(self) -> None:
         """Every row read has exactly one outcome, and the tables hold what the counts say."""

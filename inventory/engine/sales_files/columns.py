@@ -196,10 +196,9 @@ def _parse(unique: pd.Series, codes: Any, column: str, date_format: str) -> tupl
                     result[chosen] = naive.to_numpy().astype("datetime64[us]")
         return result
 
+    choices: list[tuple[str, ...]] = [("ISO8601",), DAY_FIRST, MONTH_FIRST, DOTTED]
     if date_format:
         choices = [(date_format,)]
-    else:
-        choices = [("ISO8601",), DAY_FIRST, MONTH_FIRST, DOTTED]
     tried = []
     for formats in choices:
         result = attempt(formats)

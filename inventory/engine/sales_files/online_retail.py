@@ -21,7 +21,7 @@ from inventory.engine.sales_files.columns import (
     to_utc_and_day,
 )
 from inventory.engine.sales_files.reading import RawTable, ReadLimits, read_table
-from inventory.engine.sales_files.rules import ONLINE_RETAIL_CODES, region_row
+from inventory.engine.sales_files.rules import ONLINE_RETAIL_CODES
 from inventory.engine.sales_files.tables import (
     MAX_CODE_LENGTH,
     MAX_ORDER_LENGTH,
@@ -34,6 +34,7 @@ from inventory.engine.sales_files.tables import (
     line_numbers,
     matching,
     most_frequent,
+    region_codes,
     rejected_rows,
 )
 
@@ -51,7 +52,7 @@ COLUMNS = {
     "country": ("Country",),
 }
 REQUIRED = ("order", "sku", "name", "quantity", "at", "price", "customer", "country")
-CURRENCY, CHANNEL, TIME_ZONE = "GBP", "online-retail", "Europe/London"
+CURRENCY, CHANNEL, WAREHOUSE, TIME_ZONE = "GBP", "online-retail", "MAIN", "Europe/London"
 
 
 def clean(
@@ -83,7 +84,8 @@ def clean_table(raw: RawTable, options: CleaningOptions) -> CleanedSales:
     quantities = as_integer(column["quantity"], faults, found["quantity"])
     prices, prices_rounded = as_money(column["price"], faults, found["price"])
     moments, is_utc = as_moments(column["at"], faults, found["at"], date_format=options.date_format)
-    zone = options.zone_of(options.warehouse, TIME_ZONE)
+    warehouse = options.warehouse or WAREHOUSE
+    zone = options.zone_of(warehouse, TIME_ZONE)
     at, day = to_utc_and_day(moments, is_utc, zone)
     customers = as_text(column["customer"])
     names = as_text(column["name"])
@@ -92,12 +94,12 @@ def clean_table(raw: RawTable, options: CleaningOptions) -> CleanedSales:
         raw, faults, options, orders, skus, names, quantities, prices, day, customers
     )
     countries = as_text(column["country"])
-    regions, region_of = _regions(countries)
+    regions, region_of = region_codes(countries)
     row_count = len(raw.frame)
     currency = options.currency or CURRENCY
     columns = {
         "sku": categorical(skus),
-        "warehouse": constant(options.warehouse, row_count),
+        "warehouse": constant(warehouse, row_count),
         "customer": customer_keys(customers, options),
         "region": categorical(countries.map(region_of).astype("string")),
         "channel": constant(options.channel or CHANNEL, row_count),
@@ -111,7 +113,6 @@ def clean_table(raw: RawTable, options: CleaningOptions) -> CleanedSales:
     }
     is_sale, is_return = outcomes.of("sale"), outcomes.of("return")
     products = _products(skus, names, is_sale | is_return)
-    days = pd.Series(day[is_sale | is_return])
     return CleanedSales(
         preset="online-retail",
         rows_read=raw.rows_read,
@@ -120,13 +121,10 @@ def clean_table(raw: RawTable, options: CleaningOptions) -> CleanedSales:
         sales=fact_table(columns, is_sale),
         returns=fact_table(columns, is_return),
         products=products,
-        warehouses=pd.DataFrame(
-            {"code": [options.warehouse], "time_zone": [zone], "region": ["GB"]}
-        ),
+        warehouses=pd.DataFrame({"code": [warehouse], "time_zone": [zone], "region": ["GB"]}),
         regions=regions,
         notes={"prices_rounded": prices_rounded} if prices_rounded else {},
         currency=currency,
-        data_until=days.max().date() if len(days) else None,
     )
 
 
@@ -169,21 +167,6 @@ def _outcomes(
     outcomes.give(is_cancelled | (quantity < 0), "return")
     outcomes.give(outcomes.open(), "sale")
     return outcomes
-
-
-def _regions(countries: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
-    import pandas as pd
-
-    rows, region_of = {}, {}
-    for country in countries.dropna().unique():
-        row = region_row(str(country))
-        if row is not None:
-            rows.setdefault(row[0], row)
-            region_of[country] = row[0]
-    frame = pd.DataFrame(
-        list(rows.values()), columns=["code", "name", "holiday_country", "time_zone"]
-    )
-    return frame, region_of
 
 
 def _products(skus: pd.Series, names: pd.Series, used: object) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from inventory.engine.sales_files import online_retail
+from inventory.engine.sales_files import generic, m5, online_retail
 from inventory.engine.sales_files.cleaned import CleanedSales, CleaningOptions
 from inventory.engine.sales_files.reading import ReadLimits
 
@@ -13,6 +13,8 @@ Cleaner = Callable[..., CleanedSales]
 
 PRESETS: dict[str, Cleaner] = {
     "online-retail": online_retail.clean,
+    "generic": generic.clean,
+    "m5": m5.clean,
 }
 
 

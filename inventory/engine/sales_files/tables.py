@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from inventory.engine.sales_files.cleaned import SAMPLE_SIZE, CleaningOptions, RejectedRow
 from inventory.engine.sales_files.columns import Faults
 from inventory.engine.sales_files.reading import RawTable
+from inventory.engine.sales_files.rules import region_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +62,12 @@ def line_numbers(orders: pd.Series, raw: RawTable, order_position: int) -> Any:
     if not raw.malformed:
         return orders.groupby(orders, sort=False, dropna=False).cumcount().to_numpy() + 1
     stray = [
-        (line, fields[order_position].strip().strip('"') if len(fields) > order_position else None)
+        (
+            line,
+            fields[order_position].strip().strip('"')
+            if 0 <= order_position < len(fields)
+            else None,
+        )
         for line, text in raw.malformed
         for fields in [text.split(raw.delimiter)]
     ]
@@ -131,6 +138,35 @@ def most_frequent(keys: pd.Series, values: pd.Series) -> pd.Series:
     counted = pairs.groupby(["key", "value"], sort=True, observed=True).size().reset_index(name="n")
     first = counted.sort_values(["key", "n"], ascending=[True, False], kind="stable")
     return first.drop_duplicates("key").set_index("key")["value"]
+
+
+def region_codes(names: pd.Series) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Regions that the names stand for, and the code of each name."""
+    import pandas as pd
+
+    rows: dict[str, tuple[str, str, str, str]] = {}
+    code_of: dict[str, str] = {}
+    for name in names.dropna().unique():
+        row = region_row(str(name))
+        if row is not None:
+            rows.setdefault(row[0], row)
+            code_of[str(name)] = row[0]
+    columns = ["code", "name", "holiday_country", "time_zone"]
+    return pd.DataFrame(list(rows.values()), columns=columns), code_of
+
+
+def order_refs_by_day(sku: pd.Series, warehouse: pd.Series, day: Any) -> pd.Series:
+    """Order names for rows without one: product, warehouse and day (hashed where too long)."""
+    import numpy as np
+    import pandas as pd
+
+    days = pd.Series(np.datetime_as_string(day), index=sku.index, dtype="string")
+    names = sku.fillna("").str.cat([warehouse.fillna(""), days], sep="|")
+    too_long = names.str.len() > MAX_ORDER_LENGTH
+    if too_long.any():
+        hashed = names[too_long].map(lambda name: hashlib.sha256(name.encode()).hexdigest())
+        names = names.mask(too_long, hashed)
+    return names
 
 
 def matching(values: pd.Series, pattern: str, *, whole: bool = True) -> Any:

@@ -13,6 +13,7 @@ from catalog.models import Product, Run
 from inventory.engine.sales_files import PRESETS, FileRefused
 from inventory.engine.sales_files.reading import file_type
 from inventory.models import ImportBatch
+from inventory.services.imports.facts import record_promotions
 from inventory.services.imports.master_data import PIECE, remove_rows, remove_unused
 from inventory.services.imports.texts import refusal_text
 from inventory.services.imports.writers import Fence
@@ -114,9 +115,20 @@ def clear(*, batch: ImportBatch, fence: Fence, error: str) -> None:
         batch.save(update_fields=["state", "staged", "error"])
 
 
-def publish(*, batch: ImportBatch, report: dict[str, Any], at: datetime, fence: Fence) -> None:
+def publish(
+    *,
+    batch: ImportBatch,
+    report: dict[str, Any],
+    at: datetime,
+    fence: Fence,
+    promotions: Any = None,
+    product_ids: dict[str, int] | None = None,
+) -> None:
     """Make all rows of the batch visible by one change of state."""
     with fence():
+        if promotions is not None:
+            count = record_promotions(promotions, product_ids or {})
+            report["created"] = {**report["created"], "promotions": count}
         products = batch.staged.get("products", [])
         for start in range(0, len(products), PIECE):
             Product.objects.filter(pk__in=products[start : start + PIECE]).update(is_sellable=True)

@@ -73,7 +73,8 @@ def run_import(
             seconds["total"] = round(time.perf_counter() - began, 2)
             batch.report = {**batch.report, "seconds": seconds}
             batch.save(update_fields=["report"])
-    return batch.report
+    report: dict[str, Any] = batch.report
+    return report
 
 
 def _import_rows(batch: ImportBatch, at: datetime, fence: Fence, progress: Progress) -> None:
@@ -117,7 +118,10 @@ def _import_rows(batch: ImportBatch, at: datetime, fence: Fence, progress: Progr
             "sales": len(cleaned.sales) - created["sales"],
             "returns": len(cleaned.returns) - created["returns"],
         }
-        batches.publish(batch=batch, report=report, at=at, fence=fence)
+        batches.publish(
+            batch=batch, report=report, at=at, fence=fence, promotions=cleaned.promotions,
+            product_ids=master.products,
+        )  # fmt: skip
 
 
 def read_batch(batch: ImportBatch, at: datetime) -> CleanedSales:
@@ -177,7 +181,7 @@ def cleaning_options(options: dict[str, Any], *, at: datetime) -> CleaningOption
     return CleaningOptions(
         keep=keep,
         until=until,
-        warehouse=options.get("warehouse") or "MAIN",
+        warehouse=options.get("warehouse") or "",
         currency=(options.get("currency") or "").upper(),
         channel=options.get("channel") or "",
         time_zones=dict(Warehouse.objects.values_list("code", "time_zone")),

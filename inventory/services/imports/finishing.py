@@ -10,6 +10,7 @@ from django.db.models import Max, Sum
 from catalog.services.defaults import planning_defaults
 from inventory.models import DemandDay, ImportBatch, Return, Sale, Warehouse
 from inventory.services.demand_days import rebuild_demand_days
+from inventory.services.imports.facts import apply_stock_facts
 from inventory.services.imports.prices import (
     assumed_supplier,
     fill_in_products,
@@ -38,6 +39,7 @@ def finish(*, batch: ImportBatch, at: datetime, fence: Fence, progress: Progress
     moved = post_sales_of_batch(batch=batch, at=at, by=batch.by)
     report["ledger"] = {"posted": moved.created, "discrepancies": len(moved.discrepancies)}
     progress(0.1, "daily demand")
+    apply_stock_facts(batch=batch, fence=fence)
     rebuild_demand_days(batch=batch)
     progress(0.5, "prices")
     created = {**report.get("created", {}), "prices": 0}
@@ -74,10 +76,11 @@ def _prices_and_assumptions(
         defaults = planning_defaults(currency=currency)
         supplier = assumed_supplier(currency=currency, defaults=defaults)
     for start in range(0, len(product_ids), PRODUCT_PIECE):
-        observed = observed_prices(product_ids[start : start + PRODUCT_PIECE], channels)
+        piece = product_ids[start : start + PRODUCT_PIECE]
+        observed = observed_prices(piece, channels)
         with fence():
             prices = record_prices(observed, currency=currency, covered=covered)
-            counts = fill_in_products(observed, defaults=defaults, supplier=supplier)
+            counts = fill_in_products(piece, observed, defaults=defaults, supplier=supplier)
         yield (start + PRODUCT_PIECE) / len(product_ids), prices, counts
 
 
@@ -133,12 +136,8 @@ def _balances(warehouse: Warehouse, last: date) -> dict[str, dict[int, int]]:
         .values_list("product_id")
         .annotate(total=Sum("quantity"))
     )
-    known = {
-        product_id: on_hand
-        for product_id, on_hand in days.filter(on_hand__isnull=False)
-        .order_by("day")
-        .values_list("product_id", "on_hand")
-    }
+    counted = days.filter(on_hand__isnull=False, day__gt=last - timedelta(days=RECENT_DAYS))
+    known = dict(counted.order_by("day").values_list("product_id", "on_hand"))
     cover_days = planning_defaults().opening_stock_days
     everything = days.order_by().values_list("product_id", flat=True).distinct()
     assumed = {

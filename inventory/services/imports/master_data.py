@@ -9,7 +9,16 @@ from django.db import connection, models, transaction
 
 from catalog.models import Category, Product, Region
 from inventory.engine.sales_files import CleanedSales
-from inventory.models import AnnouncedDemand, Customer, ImportBatch, Return, Sale, Warehouse
+from inventory.models import (
+    AnnouncedDemand,
+    Customer,
+    ImportBatch,
+    Return,
+    Sale,
+    StagedStockFact,
+    Warehouse,
+)
+from inventory.services.imports.writers import CodedColumn
 
 PIECE = 500
 STAGED_MODELS: tuple[tuple[str, type[models.Model]], ...] = (
@@ -48,22 +57,20 @@ def ensure_master_data(*, cleaned: CleanedSales, batch: ImportBatch) -> MasterDa
     return MasterData(products, customers, regions, warehouses, created)
 
 
-def ids_of(column: Any, ids: dict[str, int]) -> Any:
-    """Database ids of a categorical column; missing stays missing (object array then)."""
+def ids_of(column: Any, ids: dict[str, int]) -> CodedColumn:
+    """Database ids of a categorical column; missing stays missing."""
     codes = column.cat.codes.to_numpy()
+    categories = [str(code) for code in column.cat.categories]
     if (codes < 0).any():
-        lookup = [ids.get(str(code)) for code in column.cat.categories]
-        return np.array([*lookup, None], dtype=object)[codes]
+        return CodedColumn(np.array([*map(ids.get, categories), None], dtype=object), codes)
     # -1: categories of rows that were set aside; a foreign key refuses it should it ever be used
-    return np.array([ids.get(str(code), -1) for code in column.cat.categories], dtype=np.int64)[
-        codes
-    ]
+    known = np.array([ids.get(code, -1) for code in categories], dtype=np.int64)
+    return CodedColumn(known, codes)
 
 
-def texts_of(column: Any) -> Any:
-    return np.array([str(code) for code in column.cat.categories], dtype=object)[
-        column.cat.codes.to_numpy()
-    ]
+def texts_of(column: Any) -> CodedColumn:
+    texts = np.array([str(code) for code in column.cat.categories], dtype=object)
+    return CodedColumn(texts, column.cat.codes.to_numpy())
 
 
 def _known(model: type[models.Model], code_field: str, codes: Sequence[str]) -> dict[str, int]:
@@ -92,7 +99,7 @@ def _regions(cleaned: CleanedSales, created: dict[str, list[int]]) -> dict[str, 
             name=row.name[:120],
             holiday_country=row.holiday_country,
             time_zone=row.time_zone,
-        )  # fmt: skip
+        )
         for row in frame.itertuples(index=False)
         if row.code not in known
     ]
@@ -140,7 +147,7 @@ def _products(
             is_sellable=False,
             listed_on=first_day.get(row.sku),
             category_id=categories.get(str(row.category)[:40]) if row.category else None,
-        )  # fmt: skip
+        )
         for row in frame.itertuples(index=False)
         if row.sku not in known
     ]
@@ -195,7 +202,7 @@ def _delete_one_by_one(rows: models.QuerySet[Any]) -> None:
 
 def remove_rows(*, batch: ImportBatch, limit: int) -> int:
     """Delete up to ``limit`` staged rows of an unpublished import; return how many went."""
-    for model in (Return, Sale, AnnouncedDemand):
+    for model in (Return, Sale, AnnouncedDemand, StagedStockFact):
         table = model._meta.db_table
         with connection.cursor() as cursor:
             cursor.execute(

@@ -20,6 +20,8 @@ MonthPrices = dict[tuple[int, str], dict[date, list[tuple[int, Decimal, date]]]]
 def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> MonthPrices:
     """(product, channel) -> first of month -> [(order lines, unit price, first day seen)]."""
     found: MonthPrices = defaultdict(lambda: defaultdict(list))
+    if not product_ids or not channels:
+        return found
     month = (
         "to_char(demand_day, 'YYYY-MM')"
         if connection.vendor == "postgresql"
@@ -30,6 +32,7 @@ def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> Mont
         cursor.execute(
             f"SELECT product_id, channel, {month} AS month, unit_price, COUNT(*), MIN(demand_day) "  # noqa: S608
             f"FROM {Sale._meta.db_table} WHERE product_id IN ({products}) AND channel IN ({places}) "
+            "AND unit_price > 0 "
             f"AND (batch_id IS NULL OR batch_id IN (SELECT id FROM {ImportBatch._meta.db_table} "
             "WHERE state = 'published')) GROUP BY product_id, channel, month, unit_price",
             [*product_ids, *channels],
@@ -45,7 +48,8 @@ def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> Mont
 def known_until(*, batch: ImportBatch, channels: Sequence[str]) -> date | None:
     """Last day that other sales of these channels had covered before this import."""
     sales = Sale.objects.published().filter(channel__in=channels).exclude(batch=batch)
-    return sales.aggregate(last=Max("demand_day"))["last"]
+    last: date | None = sales.aggregate(last=Max("demand_day"))["last"]
+    return last
 
 
 def record_prices(observed: MonthPrices, *, currency: str, covered: date | None) -> int:
@@ -89,11 +93,16 @@ def record_prices(observed: MonthPrices, *, currency: str, covered: date | None)
 
 
 def fill_in_products(
-    observed: MonthPrices, *, defaults: PlanningDefaults, supplier: Supplier
+    product_ids: Sequence[int],
+    observed: MonthPrices,
+    *,
+    defaults: PlanningDefaults,
+    supplier: Supplier,
 ) -> dict[str, int]:
     """List price, assumed unit cost and assumed supplier for products that have none.
 
-    The assumed cost is the share of the median observed price that the planning defaults name.
+    The assumed cost is the share of the median observed price that the planning defaults name. Without an
+    observed price nothing is assumed about the cost: the set-up checklist asks for it.
     """
     histogram: dict[int, dict[Decimal, int]] = defaultdict(lambda: defaultdict(int))
     newest: dict[int, tuple[date, Decimal]] = {}
@@ -104,14 +113,14 @@ def fill_in_products(
             )
             for lines, price, _first in prices:
                 histogram[product_id][price] += lines
-    products = list(Product.objects.filter(pk__in=histogram))
+    products = list(Product.objects.filter(pk__in=product_ids))
     share = Decimal(defaults.cost_share_percent) / 100
     counts = {"list_prices": 0, "assumed_costs": 0, "assumed_suppliers": 0}
     for product in products:
-        if product.list_price is None:
+        if product.list_price is None and product.pk in newest:
             product.list_price = newest[product.pk][1]
             counts["list_prices"] += 1
-        if product.unit_cost is None:
+        if product.unit_cost is None and product.pk in histogram:
             cost = median_price(histogram[product.pk]) * share
             product.unit_cost, product.cost_assumed = cost.quantize(Decimal("0.0001")), True
             counts["assumed_costs"] += 1
@@ -162,8 +171,8 @@ def _assume_supplier(
             min_order_quantity=defaults.min_order_quantity,
             order_multiple=defaults.order_multiple,
             unit_cost=product.unit_cost or 0,
-            cost_assumed=product.cost_assumed,
-        )  # fmt: skip
+            cost_assumed=product.cost_assumed or product.unit_cost is None,
+        )
         for product in products
         if product.pk not in supplied
     ]
@@ -177,6 +186,9 @@ def assumed_supplier(*, currency: str, defaults: PlanningDefaults) -> Supplier:
         return known
     taken = Supplier.objects.filter(code=ASSUMED).exists()
     return Supplier.objects.create(
-        code=f"{ASSUMED}-{currency}" if taken else ASSUMED, name=_("Assumed supplier"),
-        currency=currency, is_assumed=True, review_period_days=defaults.review_period_days,
-    )  # fmt: skip
+        code=f"{ASSUMED}-{currency}" if taken else ASSUMED,
+        name=_("Assumed supplier"),
+        currency=currency,
+        is_assumed=True,
+        review_period_days=defaults.review_period_days,
+    )

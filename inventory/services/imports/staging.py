@@ -8,9 +8,10 @@ from django.db import connection
 
 from inventory.engine.sales_files import CleanedSales
 from inventory.engine.sales_files.linking import link_returns
-from inventory.models import AnnouncedDemand, ImportBatch, Return, Sale
+from inventory.models import AnnouncedDemand, ImportBatch, Return, Sale, StagedStockFact
+from inventory.services.imports.earlier_sales import link_earlier_sales
 from inventory.services.imports.master_data import MasterData, ids_of, texts_of
-from inventory.services.imports.writers import Fence, TableRows, write_rows
+from inventory.services.imports.writers import CodedColumn, Fence, TableRows, write_rows
 
 ORDER_LINE = ("channel", "order_ref", "line")
 LOOKUP_PIECE = 300
@@ -31,6 +32,9 @@ def stage_rows(
     if cleaned.announced is not None and len(cleaned.announced):
         rows = announced_rows(cleaned.announced, batch, master)
         created["announced"] = write_rows(rows, fence=fence, written=written)
+    if cleaned.stock_facts is not None and len(cleaned.stock_facts):
+        rows = stock_fact_rows(cleaned.stock_facts, batch, master)
+        write_rows(rows, fence=fence, written=lambda count: None)
     return created | facts
 
 
@@ -58,11 +62,6 @@ def return_rows(
     sale_ids[linked] = _sale_ids(sales)
     is_cancellation = np.zeros(len(table), dtype=bool)
     is_cancellation[linked] = sales["day"].to_numpy() == table["day"].to_numpy()[linked]
-    facts = {
-        "returns_linked": int(linked.sum()),
-        "returns_unlinked": int((~linked).sum()),
-        "cancellations": int(is_cancellation.sum()),
-    }
     rows = _rows(
         Return,
         {
@@ -73,6 +72,22 @@ def return_rows(
             "is_cancellation": is_cancellation,
         },
     )
+    starts = (cleaned.sales if len(cleaned.sales) else table)["at"].min()
+    earlier = {}
+    if not linked.all():
+        earlier = link_earlier_sales(
+            rows,
+            np.flatnonzero(~linked),
+            batch=batch,
+            begins_at=starts.tz_localize("UTC").to_pydatetime(),
+        )
+    for position, (sale_id, is_same_day) in earlier.items():
+        sale_ids[position], is_cancellation[position] = sale_id, is_same_day
+    facts = {
+        "returns_linked": int(linked.sum()) + len(earlier),
+        "returns_unlinked": int((~linked).sum()) - len(earlier),
+        "cancellations": int(is_cancellation.sum()),
+    }
     return rows, facts
 
 
@@ -86,6 +101,20 @@ def announced_rows(table: Any, batch: ImportBatch, master: MasterData) -> TableR
             "announced_at": time_texts(announced_at),
         },
     )
+
+
+def stock_fact_rows(table: Any, batch: ImportBatch, master: MasterData) -> TableRows:
+    on_hand = table["on_hand"].astype(object).where(table["on_hand"].notna(), None)
+    values = {
+        "batch_id": np.full(len(table), batch.pk, dtype=np.int64),
+        "product_id": ids_of(table["sku"], master.products),
+        "warehouse_id": ids_of(table["warehouse"], master.warehouses),
+        "day": day_texts(table["day"].to_numpy()),
+        "stocked_out": table["stocked_out"].to_numpy(),
+        "on_hand": on_hand.to_numpy(),
+    }
+    key = ("batch_id", "product_id", "warehouse_id", "day")
+    return TableRows(StagedStockFact._meta.db_table, tuple(values), tuple(values.values()), key)
 
 
 def _common(table: Any, batch: ImportBatch, master: MasterData) -> dict[str, Any]:
@@ -111,8 +140,8 @@ def _sale_ids(sales: Any) -> list[int]:
     """Database ids of sales that are in the database, by their order lines, in the order given."""
     keys = list(
         zip(
-            texts_of(sales["channel"]),
-            texts_of(sales["order_ref"]),
+            sales["channel"].astype(str),
+            sales["order_ref"].astype(str),
             sales["line"].tolist(),
             strict=True,
         )
@@ -135,14 +164,14 @@ def _sale_ids(sales: Any) -> list[int]:
     return [found[key] for key in keys]
 
 
-def time_texts(moments: Any) -> Any:
+def time_texts(moments: Any) -> CodedColumn:
     """UTC moments as the database takes them; each distinct one is spelled once."""
     unique, codes = np.unique(moments.astype("datetime64[us]"), return_inverse=True)
     suffix = "+00" if connection.vendor == "postgresql" else ""
     texts = [str(moment) + suffix for moment in unique.tolist()]
-    return np.array(texts, dtype=object)[codes]
+    return CodedColumn(np.array(texts, dtype=object), codes)
 
 
-def day_texts(days: Any) -> Any:
+def day_texts(days: Any) -> CodedColumn:
     unique, codes = np.unique(days.astype("datetime64[D]"), return_inverse=True)
-    return np.array([str(day) for day in unique.tolist()], dtype=object)[codes]
+    return CodedColumn(np.array([str(day) for day in unique.tolist()], dtype=object), codes)

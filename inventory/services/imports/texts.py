@@ -34,8 +34,7 @@ REFUSALS = {
         "Day and month of the column “%(column)s” cannot be told apart, e.g. “%(example)s”. "
         "Name the date format, e.g. %%d/%%m/%%Y."
     ),
-    "nothing_left": _("No row of the file is a sale or a return."),
-    "unknown_time_zone": _("“%(zone)s” is no known time zone."),
+    "day_not_in_calendar": _("The day %(day)s is not in the calendar file."),
 }
 
 REASONS = {
@@ -75,6 +74,8 @@ FAULTS = {
     "not_a_flag": _("is neither yes nor no"),
     "negative": _("is negative"),
     "unknown_currency": _("is no currency code of three letters"),
+    "line_repeated": _("stands twice in its order with different content"),
+    "not_units": _("is not a number of units"),
     "wrong_number_of_columns": _("the row has too few or too many columns"),
 }
 

@@ -23,8 +23,22 @@ CACHE_KIB = 64 * 1024
 
 
 @dataclass(frozen=True)
+class CodedColumn:
+    """A column of few distinct values, spelled out piece by piece: whole it would fill memory."""
+
+    values: Any
+    codes: Any
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, piece: slice) -> Any:
+        return self.values[self.codes[piece]]
+
+
+@dataclass(frozen=True)
 class TableRows:
-    """Columns of equal length (NumPy arrays of what the driver takes) for one table."""
+    """Columns of equal length (NumPy arrays or coded columns of what the driver takes) for one table."""
 
     table: str
     columns: Sequence[str]
@@ -58,7 +72,7 @@ def write_rows(
 def _insert_sql(rows: TableRows, source: str) -> str:
     columns = ", ".join(rows.columns)
     return (
-        f"INSERT INTO {rows.table} ({columns}) {source} "  # noqa: S608 - names of our own models
+        f"INSERT INTO {rows.table} ({columns}) {source} "
         f"ON CONFLICT ({', '.join(rows.key)}) DO NOTHING"
     )
 
