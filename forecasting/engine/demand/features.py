@@ -127,6 +127,8 @@ class PatchFeatures(keras.layers.Layer):
     def _group_trend(self, inputs: dict[str, Tensor]) -> Tensor:
         """[B, context, 6 G]: recent against longer means of each group, the year before, and what followed then."""
         group = inputs["group"]
+        if group.shape[2] == 0:
+            return group[:, : self.n_context]
         total = PRE + self.n_context + self.n_ahead
         n_groups = group.shape[2]
         sums = running(ops.sum(ops.reshape(group, (-1, total, self.patch, n_groups)), axis=2))
@@ -151,6 +153,8 @@ class PatchFeatures(keras.layers.Layer):
     def _near(self, columns: Tensor) -> Tensor:
         """[B, context, C]: mean of each column over the patch."""
         width = columns.shape[2]
+        if width == 0:
+            return columns[:, : self.n_context]
         own = columns[:, BEFORE : BEFORE + self.n_context * self.patch]
         return ops.mean(ops.reshape(own, (-1, self.n_context, self.patch, width)), axis=2)
 
@@ -231,6 +235,8 @@ class TargetFeatures(keras.layers.Layer):
         """[B, F, H, G]: log of the group's demand a year before each period ahead against the 4 patches before it."""
         n_groups = group.shape[2]
         total = PRE + self.n_context + self.n_ahead
+        if n_groups == 0:
+            return ops.zeros((ops.shape(forks)[0], n_forks, self.horizon, 0))
         origin = (PRE + forks + 1 - YEAR) * self.patch - 1
         ahead = origin[:, :, None] + ops.arange(1, self.horizon + 1, dtype="int32")
         then = rows_at(group, ops.reshape(ahead, (-1, n_forks * self.horizon)))

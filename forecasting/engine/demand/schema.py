@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from forecasting.engine.demand.panel import Covariate, Grain, IntArray, Panel
 
 MAX_GROUP_SHARE = 5
+MIN_GROUPS = 8
 YEARS_FOR_LAGS = 1.33
 """Below this, too few weeks have a year before them to learn what last year says."""
 YEARS_FOR_SEASONS = 1.75
@@ -56,7 +57,7 @@ class Schema:
             grain=panel.grain,
             patch=panel.season,
             vocabularies=vocabularies,
-            groupings=_groupings(panel),
+            groupings=_groupings(panel, years),
             known=_columns(panel.known, panel.n_periods),
             past=_columns(panel.past, panel.n_periods),
             mean_demand=mean_demand,
@@ -101,8 +102,11 @@ def group_rows(panel: Panel, names: tuple[str, ...]) -> IntArray:
     return rows
 
 
-def _groupings(panel: Panel) -> tuple[tuple[str, ...], ...]:
-    """Middle level (warehouse x the finest category with several series each) and item over all warehouses."""
+def _groupings(panel: Panel, years: float) -> tuple[tuple[str, ...], ...]:
+    """Middle level (warehouse x the finest category with several series) and item over all warehouses.
+
+    Few groups over few years are left out: their trend would name the week, to be learned by heart.
+    """
     sizes = {name: len(np.unique(values)) for name, values in panel.static.items()}
     category = [
         name
@@ -114,7 +118,10 @@ def _groupings(panel: Panel) -> tuple[tuple[str, ...], ...]:
         name for name in ("warehouse", finest) if name is not None and sizes.get(name, 1) > 1
     )
     across = ("sku",) if sizes.get("warehouse", 1) > 1 else ()
-    return tuple(dict.fromkeys((middle, across)))
+    found = tuple(dict.fromkeys((middle, across)))
+    if years >= YEARS_FOR_SEASONS:
+        return found
+    return tuple(names for names in found if group_rows(panel, names).max() + 1 >= MIN_GROUPS)
 
 
 def _columns(covariates: Mapping[str, Covariate], n_periods: int) -> tuple[Column, ...]:

@@ -14,6 +14,7 @@ from forecasting.engine.demand.panel import BoolArray, Covariate, FloatArray, In
 from forecasting.engine.demand.schema import Schema, group_rows
 
 PRE = 56
+OLDEST = 13
 YEAR = 52
 BEFORE, AFTER = 1, 2
 
@@ -109,7 +110,9 @@ class WindowSource:
     def _ages(self, series: IntArray, edges: IntArray) -> FloatArray:
         """float32[B, context, 2]: log of patches since the first listing and since the last sale."""
         inside = np.clip(edges, 0, self.n_periods - 1)
-        since_first = np.clip(edges - self.first[series][:, None], 0, None) / self.patch
+        # Capped: for series listed from the start, the age would be the date, to be learned by heart.
+        since_first = edges - self.first[series][:, None]
+        since_first = np.clip(since_first, 0, OLDEST * self.patch) / self.patch
         since_sale = (
             np.clip(edges - self.last_sale[series[:, None], inside], 0, PRE * self.patch)
             / self.patch
