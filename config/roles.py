@@ -29,7 +29,11 @@ VIEW_INVENTORY = (
     "inventory.view_purchaseorder", "inventory.view_purchaseorderline", "inventory.view_receipt",
     "inventory.view_receiptline",
 )  # fmt: skip
-VIEW = VIEW_CATALOG + VIEW_INVENTORY
+VIEW_FORECASTING = (
+    "forecasting.view_artifact", "forecasting.view_backtest", "forecasting.view_forecastrun",
+    "forecasting.view_forecast", "forecasting.view_policy", "forecasting.view_policyevaluation",
+)  # fmt: skip
+VIEW = VIEW_CATALOG + VIEW_INVENTORY + VIEW_FORECASTING
 CHANGE_SUPPLY = (
     "catalog.add_supplier", "catalog.change_supplier", "catalog.add_supplierproduct",
     "catalog.change_supplierproduct", "catalog.add_supplierclosure",

@@ -4,6 +4,7 @@ from django.urls import path
 
 from inventory.views.approvals import Approvals
 from inventory.views.decisions import SecondDecision, SuggestionBulk, SuggestionDecide
+from inventory.views.imports import ImportDetail, ImportList, ImportUpload
 from inventory.views.orders import OrderDetail, OrderList, OrderReceive, OrderStep
 from inventory.views.products import ProductDetail, ProductList, SupplierDetail, SupplierList
 from inventory.views.stock import StockItem, StockList
@@ -29,4 +30,7 @@ urlpatterns = [
     path("products/<path:sku>/", ProductDetail.as_view(), name="product"),
     path("suppliers/", SupplierList.as_view(), name="suppliers"),
     path("suppliers/<path:code>/", SupplierDetail.as_view(), name="supplier"),
+    path("imports/", ImportList.as_view(), name="imports"),
+    path("imports/upload/", ImportUpload.as_view(), name="import-upload"),
+    path("imports/<int:pk>/", ImportDetail.as_view(), name="import"),
 ]

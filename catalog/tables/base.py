@@ -14,6 +14,8 @@ class PageTable(django_tables2.Table):
 
     row_template: ClassVar[str] = ""
     css: ClassVar[str] = ""
+    # column → the column whose figure stands below it in the same cell, and sorts from the same head
+    below: ClassVar[dict[str, str]] = {}
     caption: ClassVar[Any] = ""
 
     class Meta:

@@ -76,7 +76,7 @@ class ListPage(Page):
             "empty_text": self.empty_text,
             "table": table,
             "filters": filters,
-            "chips": filter_chips(filters) if filters is not None else [],
+            "chips": filter_chips(filters, self.request) if filters is not None else [],
             "page_size": size,
             "page_sizes": PAGE_SIZES,
         }
@@ -87,12 +87,12 @@ def page_size(request: HttpRequest) -> int:
     return int(asked) if asked.isdecimal() and int(asked) in PAGE_SIZES else PAGE_SIZES[0]
 
 
-def filter_chips(filters: django_filters.FilterSet) -> list[dict[str, str]]:
-    """The filters at work, each with the words of its choice: what to show and which to take away."""
+def filter_chips(filters: django_filters.FilterSet, request: HttpRequest) -> list[dict[str, str]]:
+    """The filters that the address asks for, each with the words of its choice."""
     chips = []
     for name, field in filters.form.fields.items():
         value = filters.form.cleaned_data.get(name) if filters.form.is_bound else None
-        if value in (None, "", [], False) or (hasattr(value, "exists") and not value):
+        if name not in request.GET or value in (None, "", [], False) or (hasattr(value, "exists") and not value):
             continue
         words = dict(getattr(field, "choices", None) or {}).get(str(value), value)
         text = "" if value is True else str(words)

@@ -90,8 +90,12 @@ def urgency_badge(suggestion: Any) -> SafeString:
 
 
 @register.simple_tag
-def confidence_badge(suggestion: Any) -> SafeString:
-    return _badge("confidence", suggestion.confidence, suggestion.get_confidence_display())
+def confidence_badge(suggestion: Any, *, alone: bool = False) -> SafeString:
+    """The badge in a column of its name; ``alone`` says what is high or low."""
+    label = suggestion.get_confidence_display()
+    if alone:
+        label = _("Confidence: %(level)s") % {"level": label.lower()}
+    return _badge("confidence", suggestion.confidence, label)
 
 
 @register.simple_tag
@@ -231,6 +235,19 @@ def times(left: Any, right: Any) -> Any:
 
 
 @register.filter
+def engine_label(name: str) -> str:
+    """The name of a model or policy as people write it."""
+    known = {
+        "lstm": _("LSTM"), "plain_lstm": _("plain LSTM"), "seasonal_naive": _("seasonal naive"),
+        "weekday_mean": _("weekday mean"), "moving_average": _("moving average"),
+        "ets": _("exponential smoothing"), "sba": _("Croston (SBA)"), "tsb": _("TSB"),
+        "imapa": _("IMAPA"), "q_learning": _("Q-learning"), "base_stock": _("base stock"),
+        "s_S": _("(s, S)"), "newsvendor": _("newsvendor"),
+    }  # fmt: skip
+    return known.get(name, name.replace("_", " "))
+
+
+@register.filter
 def packs(quantity: int, size: int) -> str:
     """How many packs a quantity is; with a fraction where a person ordered beside the pack size."""
     whole, rest = divmod(quantity, size)
@@ -241,6 +258,14 @@ def packs(quantity: int, size: int) -> str:
 def plain(value: Any) -> str:
     """A number for attributes that a script or a <progress> reads: never localised."""
     return "" if value is None else str(value)
+
+
+@register.filter
+def plain_number(value: Any) -> str:
+    """A count or a measured number: whole ones without places, others with one."""
+    if isinstance(value, float):
+        return number(value, 1)
+    return number(value) if isinstance(value, int) else str(value)
 
 
 @register.filter
@@ -268,6 +293,13 @@ def query(context: template.Context, **changes: Any) -> str:
         else:
             values[key] = str(value)
     return f"?{values.urlencode()}" if values else "?"
+
+
+@register.simple_tag
+def column_below(table: Any, column: Any) -> Any:
+    """The column whose figure stands in the same cell, below; None where there is none."""
+    name = table.below.get(column.name)
+    return table.columns[name] if name else None
 
 
 @register.simple_tag(takes_context=True)

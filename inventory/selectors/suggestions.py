@@ -96,6 +96,7 @@ def today_counts(*, scope: Scope, today: date) -> TodayCounts:
                 value=Coalesce(
                     Sum(F("suggested_quantity") * F("unit_cost"), output_field=MoneyField()),
                     Decimal(0),
+                    output_field=MoneyField(),
                 )
             )
         ),

@@ -1,8 +1,7 @@
 """The suggestion grid."""
 
 import django_tables2
-from django.db.models import F, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from catalog.tables.base import NumberColumn, PageTable, TitleColumn
@@ -15,7 +14,15 @@ class SuggestionTable(PageTable):
     """One row a suggestion; the row itself, with its form, is templates/inventory/suggestions/row.html."""
 
     row_template = "inventory/suggestions/row.html"
-    css = "grid"
+    css = "planning-grid"
+
+    below = {
+        "warehouse": "supplier",
+        "on_hand": "on_order",
+        "days_of_cover": "stockout_on",
+        "order_day": "expected_on",
+        "line_value": "unit_cost",
+    }
 
     pick = django_tables2.Column(
         verbose_name="", orderable=False, empty_values=(), attrs={"th": {"class": "fit"}}
@@ -23,19 +30,17 @@ class SuggestionTable(PageTable):
     urgency = django_tables2.Column(order_by=URGENT_FIRST)
     product = TitleColumn(_("Product"), order_by=("product__sku",))
     warehouse = django_tables2.Column(_("Warehouse"), order_by=("warehouse__code",))
-    supplier = django_tables2.Column(_("Supplier"), order_by=("supplier__name",))
+    supplier = django_tables2.Column(_("Supplier"), order_by=("supplier__name",), visible=False)
     on_hand = NumberColumn(_("On hand"))
-    on_order = NumberColumn(_("On order"))
+    on_order = NumberColumn(_("on order"), visible=False)
     days_of_cover = NumberColumn(_("Cover"))
-    stockout_on = django_tables2.Column(_("Runs out"))
-    order_day = django_tables2.Column(
-        _("Order by"), accessor="order_by", order_by=("order_by",)
-    )
-    expected_on = django_tables2.Column(_("Arrives"))
+    stockout_on = NumberColumn(_("runs out"), visible=False)
+    order_day = NumberColumn(_("Order by"), accessor="order_by", order_by=("order_by",))
+    expected_on = NumberColumn(_("arrives"), visible=False)
     suggested_quantity = NumberColumn(_("Suggested"))
-    quantity = NumberColumn(_("Decide"), orderable=False)
-    unit_cost = NumberColumn(_("Unit cost"))
+    decide = NumberColumn(_("Decide"), orderable=False, empty_values=())
     line_value = NumberColumn(_("Line value"), empty_values=())
+    unit_cost = NumberColumn(_("unit cost"), visible=False)
     expected_lost_margin = NumberColumn(_("Margin at risk"))
     confidence = django_tables2.Column(_("Confidence"), orderable=False)
 
@@ -47,6 +52,4 @@ class SuggestionTable(PageTable):
     def order_line_value(
         self, rows: QuerySet[Suggestion], is_descending: bool
     ) -> tuple[QuerySet[Suggestion], bool]:
-        value = Coalesce(F("final_quantity"), F("suggested_quantity")) * F("unit_cost")
-        rows = rows.alias(line_order=value)
-        return rows.order_by("-line_order" if is_descending else "line_order", "id"), True
+        return rows.order_by("-line_value" if is_descending else "line_value", "id"), True

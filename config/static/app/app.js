@@ -1,6 +1,5 @@
 // Small helps on top of pages that work without them: menus, the grid's keys, reasons, selection, toasts.
-"use strict";
-
+const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const find = (selector, root = document) => root.querySelector(selector);
 const findAll = (selector, root = document) => Array.from(root.querySelectorAll(selector));
 
@@ -47,9 +46,7 @@ document.addEventListener("input", (event) => {
   const cell = find("[data-line-value]", form.closest("tr"));
   if (cell && event.target.value !== "") {
     const value = Number(cell.dataset.lineValue) * Number(event.target.value);
-    cell.textContent = value.toLocaleString(document.documentElement.lang, {
-      minimumFractionDigits: 2, maximumFractionDigits: 2,
-    });
+    cell.textContent = value.toLocaleString(LANGUAGE, { style: "currency", currency: cell.dataset.currency });
   }
 });
 // A first click on "reject" opens the reasons instead of sending a form that would be refused.
@@ -64,7 +61,7 @@ document.addEventListener("click", (event) => {
 }, true);
 
 // --- selection and the bulk bar -------------------------------------------------------------------
-const picks = () => findAll('.grid input[name="row"]');
+const picks = () => findAll('.planning-grid input[name="row"]');
 
 function refreshBulk() {
   const bar = find("[data-bulk]");
@@ -75,15 +72,16 @@ function refreshBulk() {
     sums[box.dataset.currency] = (sums[box.dataset.currency] || 0) + Number(box.dataset.value);
   });
   picks().forEach((box) => box.closest("tr").classList.toggle("is-picked", box.checked));
+  bar.classList.toggle("has-picks", chosen.length > 0);
   find("[data-bulk-count]", bar).textContent = chosen.length;
-  const money = (currency) => sums[currency].toLocaleString(document.documentElement.lang, {
+  const money = (currency) => sums[currency].toLocaleString(LANGUAGE, {
     style: "currency", currency, maximumFractionDigits: 0,
   });
   find("[data-bulk-value]", bar).textContent = Object.keys(sums).length ? `(${Object.keys(sums).map(money).join(", ")})` : "";
 }
 let lastPicked = null;
 document.addEventListener("click", (event) => {
-  const box = event.target.closest('.grid input[name="row"]');
+  const box = event.target.closest('.planning-grid input[name="row"]');
   if (!box) return;
   if (event.shiftKey && lastPicked) {
     const all = picks();
@@ -96,13 +94,13 @@ document.addEventListener("change", (event) => {
   if (event.target.matches("[data-pick-page]")) {
     picks().forEach((box) => { box.checked = event.target.checked; });
   }
-  if (event.target.closest(".grid, [data-bulk]")) refreshBulk();
+  if (event.target.closest(".planning-grid, [data-bulk]")) refreshBulk();
 });
 document.addEventListener("htmx:afterSwap", refreshBulk);
 
 // --- keys of the grid -------------------------------------------------------------------------------
-const rows = () => findAll(".grid tbody tr[data-row]");
-const current = () => find(".grid tr.is-current");
+const rows = () => findAll(".planning-grid tbody tr[data-row]");
+const current = () => find(".planning-grid tr.is-current");
 
 function moveTo(row) {
   if (!row) return;
@@ -135,14 +133,14 @@ document.addEventListener("keydown", (event) => {
   }
   const neighbour = find(`a[data-key="${CSS.escape(event.key)}"]`);
   if (neighbour) { neighbour.click(); return; }
-  if (!find(".grid") || !Object.hasOwn(KEYS, event.key)) return;
+  if (!find(".planning-grid") || !Object.hasOwn(KEYS, event.key)) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   event.preventDefault();
   KEYS[event.key]();
 });
 document.addEventListener("keydown", (event) => {
   // Escape leaves the field, so that the keys of the grid work again
-  if (event.key === "Escape" && event.target.matches(".grid input, #id_q")) event.target.blur();
+  if (event.key === "Escape" && event.target.matches(".planning-grid input, #id_q")) event.target.blur();
 });
 // After a decision the next open row is the current one.
 document.addEventListener("htmx:afterSettle", (event) => {

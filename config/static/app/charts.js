@@ -1,8 +1,8 @@
 // Charts: data from a JSON block of the page (data-source), words from the server, ECharts on a canvas.
-"use strict";
-
 const INK = "#1c2521", SOFT = "#56625c", LINE = "#e3e7e4";
 const LEAF = "#1f6f54", BLUE = "#2a6fb3", RED = "#c62f2f", AMBER = "#c77700";
+// the server writes English days as "4 Nov"; so do the axes
+const LANGUAGE = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 const round = (value) => (value === null || value === undefined ? value : Math.round(value * 10) / 10);
@@ -32,7 +32,7 @@ const dayAxis = (data) => ({
   axisLine: { lineStyle: { color: "#c8d0cb" } },
   axisLabel: {
     color: SOFT, hideOverlap: true,
-    formatter: (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(document.documentElement.lang, { day: "numeric", month: "short", timeZone: "UTC" }),
+    formatter: (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString(LANGUAGE, { day: "numeric", month: "short", timeZone: "UTC" }),
   },
 });
 const valueAxis = (extra = {}) => ({
@@ -97,7 +97,7 @@ const CHARTS = {
         { type: "slider", height: 14, bottom: 4, borderColor: "transparent", showDetail: false, brushSelect: false },
       ],
       grid: { left: 48, right: 16, top: 40, bottom: 46 },
-      legend: { ...base({}).legend, data: [words.sold, words.forecast, words.range] },
+      legend: { ...base({}).legend, data: [words.sold, words.forecast, { name: words.range, icon: "roundRect" }] },
       series: [
         {
           type: "bar", name: words.sold, data: history, itemStyle: { color: "#8aa99b" }, barCategoryGap: "20%",
@@ -124,7 +124,7 @@ const CHARTS = {
     return base({
       xAxis: dayAxis(axis),
       yAxis: valueAxis(),
-      legend: { ...base({}).legend, data: [words.with_order, words.without_order] },
+      legend: { ...base({}).legend, data: [words.with_order, words.without_order, { name: words.with_range, icon: "roundRect" }, { name: words.without_range, icon: "roundRect" }] },
       series: [
         ...fan(words.without_range, no.p10, no.p90, AMBER, "no", 0.14),
         ...fan(words.with_range, yes.p10, yes.p90, LEAF, "yes", 0.14),
