@@ -161,6 +161,7 @@ AXES_LOCKOUT_PARAMETERS = [
     ["username", "ip_address"]
 ]  # a stranger cannot lock a user out elsewhere
 AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # no greeting at every start
 AXES_LOCKOUT_TEMPLATE = "registration/locked_out.html"
 
 # --- language, time, formats --------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """``manage.py demo``: a running Granary with a demo company and trained models, in one terminal."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,13 +10,16 @@ import urllib.request
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from config.demo.people import DEMO_PASSWORD, DEMO_USERS
 from inventory.models import Suggestion
 
+Children = dict[str, "subprocess.Popen[bytes]"]
 STOP_SECONDS = 20
 READY_SECONDS = 60
 
@@ -38,13 +42,11 @@ class Command(BaseCommand):
             return
         address = f"http://{options['host']}:{options['port']}"
         environment = {**os.environ, "ALLOWED_HOSTS": self._allowed_hosts(options["host"])}
-        web = [
-            *(sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"),
-            *("--bind", f"{options['host']}:{options['port']}", "config.wsgi"),
-        ]
+        gunicorn = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
+        web = [*gunicorn, "--bind", f"{options['host']}:{options['port']}", "config.wsgi"]
         worker = [sys.executable, "manage.py", "worker"]
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end like Ctrl-C
-        with _children([web, worker], environment) as children:
+        with _children({"web": web, "worker": worker}, environment) as children:
             self._wait_until_ready(address, children)
             self._announce(address, seconds=time.monotonic() - started)
             self._watch(children)
@@ -58,6 +60,7 @@ class Command(BaseCommand):
             self.stdout.write("Forecasts, policies and suggestions of the last start are kept.")
         else:
             self._step("Forecasts, policies, suggestions", "plan")
+            self._step("Recommendations", "train", "recommender")
 
     def _step(self, title: str, *command: str) -> None:
         self.stdout.write(self.style.MIGRATE_HEADING(f"{title}: manage.py {' '.join(command)}"))
@@ -76,33 +79,37 @@ class Command(BaseCommand):
         return ",".join("*" if name == "0.0.0.0" else name for name in hosts)  # noqa: S104
 
     @staticmethod
-    def _wait_until_ready(address: str, children: list[subprocess.Popen[bytes]]) -> None:
+    def _wait_until_ready(address: str, children: Children) -> None:
+        """Wait until pages, guards, workers and broker all say "ok": /ready tells each of them."""
         url = f"{address.replace('//0.0.0.0:', '//127.0.0.1:')}/ready"
         deadline = time.monotonic() + READY_SECONDS
+        answer = "no answer"
         while time.monotonic() < deadline:
             _raise_if_ended(children)
             try:
-                with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (our own server)
-                    if answer.status == 200:
-                        return
-            except OSError:
-                pass  # not listening yet, or not ready yet: ask again
+                with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 (our own server)
+                    answer = response.read().decode()
+                if json.loads(answer)["status"] == "ready":
+                    return
+            except OSError as error:
+                answer = str(error)  # not listening yet, or 503: ask again
             time.sleep(0.5)
-        raise CommandError(f"{url} did not answer 200 within {READY_SECONDS} s.")
+        raise CommandError(f"{url} was not ready within {READY_SECONDS} s: {answer}")
 
     def _announce(self, address: str, *, seconds: float) -> None:
-        from config.demo.people import DEMO_PASSWORD, DEMO_USERS
-
         count = Suggestion.objects.filter(state=Suggestion.State.OPEN).count()
         logins = ", ".join(DEMO_USERS)
-        self.stdout.write(f"{count} open suggestions; ready after {seconds:.0f} s. Ctrl-C stops.")
+        self.stdout.write(
+            f"{count} open suggestions; ready after {seconds:.0f} s. "
+            f"Logs: {_log_file('web')} and {_log_file('worker')}. Ctrl-C stops."
+        )
         self.stdout.write(
             self.style.SUCCESS(f"READY {address} logins: {logins}; password: {DEMO_PASSWORD}")
         )
         self.stdout.flush()
 
     @staticmethod
-    def _watch(children: list[subprocess.Popen[bytes]]) -> None:
+    def _watch(children: Children) -> None:
         try:
             while True:
                 _raise_if_ended(children)
@@ -111,31 +118,39 @@ class Command(BaseCommand):
             return
 
 
-def _raise_if_ended(children: list[subprocess.Popen[bytes]]) -> None:
-    for child in children:
+def _log_file(name: str) -> Path:
+    return settings.VAR_DIR / "log" / f"{name}.log"
+
+
+def _raise_if_ended(children: Children) -> None:
+    for name, child in children.items():
         if child.poll() is not None:
-            command = " ".join(str(part) for part in child.args[1:4])  # type: ignore[index]
-            raise CommandError(f"{command} ended with status {child.returncode}.")
+            last = _log_file(name).read_text(errors="replace").splitlines()[-15:]
+            raise CommandError("\n".join([*last, f"{name} ended with status {child.returncode}."]))
 
 
 @contextmanager
-def _children(
-    commands: list[list[str]], environment: dict[str, str]
-) -> Iterator[list[subprocess.Popen[bytes]]]:
+def _children(commands: dict[str, list[str]], environment: dict[str, str]) -> Iterator[Children]:
     """The commands, each in a session of its own: Ctrl-C reaches only us, and we end them in order."""
-    children: list[subprocess.Popen[bytes]] = []
+    children: Children = {}
     try:
-        for command in commands:
-            child = subprocess.Popen(
-                command, cwd=settings.BASE_DIR, env=environment, start_new_session=True
-            )
-            children.append(child)
+        for name, command in commands.items():
+            _log_file(name).parent.mkdir(parents=True, exist_ok=True)
+            with _log_file(name).open("wb") as log:
+                children[name] = subprocess.Popen(
+                    command,
+                    cwd=settings.BASE_DIR,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         yield children
     finally:
-        _stop(children)
+        _stop(list(children.values()))
 
 
-def _stop(children: list[subprocess.Popen[bytes]]) -> None:
+def _stop(children: Children) -> None:
     """Ask every child to end, then kill what is left of its process group."""
     for child in children:
         if child.poll() is None:
