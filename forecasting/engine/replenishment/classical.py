@@ -1,7 +1,7 @@
 """Classical rules and how their levels are found: textbook, exact for (s, S) with backorders, by simulation else."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -14,12 +14,14 @@ from .levels import (
     ReorderPointPolicy,
 )
 from .position import PositionTables
-from .problem import FloatArray, IntArray, ReplenishmentProblem
+from .problem import IntArray, ReplenishmentProblem
 from .projection import Schedule
 
 TUNING_PERIODS = 12_000
 WARM_UP = 200
 NO_LIMIT = 2**40
+
+Rule = Callable[[IntArray], tuple[IntArray, IntArray, int | None]]  # levels -> S, s, cap
 
 
 def textbook_newsvendor(
@@ -69,9 +71,9 @@ def tune_reorder_point(
     if problem.model == "backorder" and problem.smallest_order == 1 and problem.max_order is None:
         tables = PositionTables(problem)
         if tables.schedule.epochs == 1 and tables.schedule.modes == 1:
-            reorder, order_up_to, _ = exact_reorder_point(tables)
-            size = problem.phases
-            return ReorderPointPolicy(problem, np.full(size, order_up_to), np.full(size, reorder))
+            s, S, _ = exact_reorder_point(tables)
+            same = np.ones(problem.phases, dtype=np.int64)
+            return ReorderPointPolicy(problem, S * same, s * same)
     bench = TuningBench(problem, seed)
     batch = math.sqrt(
         2 * problem.fixed_cost * max(problem.mean_demand, 1e-9) / problem.holding_cost
@@ -213,7 +215,7 @@ def _level_candidates(problem: ReplenishmentProblem) -> Iterable[IntArray]:
             yield vector
 
 
-def _improved(bench: TuningBench, levels: IntArray, rule) -> IntArray:  # type: ignore[no-untyped-def]
+def _improved(bench: TuningBench, levels: IntArray, rule: Rule) -> IntArray:
     """Move single levels by one while that lowers the cost; with one phase that is an integer search."""
     problem = bench.problem
     order_up_to, reorder, cap = rule(levels)
@@ -239,10 +241,3 @@ def _improved(bench: TuningBench, levels: IntArray, rule) -> IntArray:  # type: 
 def _review_phase(problem: ReplenishmentProblem, phase: int) -> int:
     """Return the phase of the review on or before `phase` (with observed modes: the mode itself)."""
     return phase if problem.transition is not None else phase - phase % problem.review_period
-
-
-def cost_per_period(
-    tables: PositionTables, cost_per_review: FloatArray | float
-) -> FloatArray | float:
-    """Return a cost per review as a cost per period."""
-    return cost_per_review / tables.schedule.review

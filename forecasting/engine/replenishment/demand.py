@@ -24,7 +24,7 @@ def geometric(mean: float, tail: float = TAIL) -> FloatArray:
     _check_mean(mean)
     ratio = mean / (1 + mean)
     size = math.ceil(math.log(tail) / math.log(ratio)) + 1
-    return _normalised((1 - ratio) * ratio ** np.arange(size), tail)
+    return _normalised(np.asarray((1 - ratio) * ratio ** np.arange(size), np.float64), tail)
 
 
 def negative_binomial(mean: float, variance_to_mean: float, tail: float = TAIL) -> FloatArray:

@@ -106,14 +106,12 @@ def _stock_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[list[_
             )
             continue
         codes = _codes(_next_states(problem, states, quantity, phase))
-        following = np.stack(
-            [np.searchsorted(sorted_codes[other], codes) for other, _ in successors]
-        )
+        index = _positions(codes, [sorted_codes[other] for other, _ in successors])
         cost = _period_cost(problem, states, quantity, phase)
         stages.append(
             _Stage(
                 cost,
-                following,
+                index,
                 _capped(problem.demand[phase], states, quantity, problem),
                 successors,
             )
@@ -205,10 +203,8 @@ def _position_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[lis
         cost = tables.extend(tables.window.cost[here], after) + problem.fixed_cost * (quantity > 0)
         pmf = review_pmf(stage)
         reached = np.subtract.outer(after, np.arange(len(pmf)))
-        following = np.stack(
-            [np.searchsorted(found[other], reached) for other, _ in successors(stage)]
-        )
-        stages.append(_Stage(cost, following, pmf, successors(stage)))
+        index = _positions(reached, [found[other] for other, _ in successors(stage)])
+        stages.append(_Stage(cost, index, pmf, successors(stage)))
     return stages, sum(map(len, found))
 
 
@@ -248,6 +244,11 @@ def _successors(problem: ReplenishmentProblem, phase: int) -> list[tuple[int, fl
         for other, weight in enumerate(problem.transition[phase])
         if weight > 0
     ]
+
+
+def _positions(codes: IntArray, sets: list[IntArray]) -> IntArray:
+    """Return (sets, *codes.shape): where each code stands in each sorted set."""
+    return np.stack([np.searchsorted(known, codes) for known in sets]).astype(np.int64)
 
 
 def _codes(states: IntArray) -> IntArray:

@@ -297,7 +297,7 @@ def learn_projected(
                 value[epoch, mode[b], index + k] += rate * error
             chosen = best
             if uniforms[step, b, 0] < explore:
-                chosen = int(uniforms[step, b, 1] * quantities.shape[0])
+                chosen = np.int64(uniforms[step, b, 1] * quantities.shape[0])
             left = max(stock[b] - draw(before_cdf[epoch, mode[b]], uniforms[step, b, 2]), 0)
             arriving = orders[b, 0] if outstanding > 0 else quantities[chosen]
             left = max(left + arriving - draw(after_cdf[epoch, mode[b]], uniforms[step, b, 3]), 0)

@@ -99,7 +99,7 @@ def plan_order(
                 regret=None if regrets is None else float(regrets[i]),
             )
         )
-    curve, values = (np.zeros(0), np.zeros(0))
+    curve, values = np.zeros(0, dtype=np.int64), np.zeros(0)
     if learned is not None:
         curve, values = learned.action_values(stock, orders, phase)
     return OrderPlan(

@@ -55,8 +55,9 @@ class PositionTables:
         after = position + quantities
         return Window(*(self.extend(table[here], after) for table in self.window))
 
-    def extend(self, table: FloatArray, positions: FloatArray) -> FloatArray:
+    def extend(self, table: FloatArray, positions: ArrayLike) -> FloatArray:
         """Return a table at real positions: linear between its entries and beyond its ends."""
+        positions = np.asarray(positions, dtype=np.float64)
         inner = np.clip(positions, self.lowest, self.highest - 1)
         value = np.interp(inner, self.positions, table)
         below = np.minimum(positions - self.lowest, 0) * (table[1] - table[0])

@@ -307,15 +307,16 @@ def stock_cost(problem: ReplenishmentProblem, demand: FloatArray, left: FloatArr
     cost = problem.holding_cost * left
     if problem.excess_cost > 0 and problem.excess_above is not None:
         over = np.arange(len(left)) - problem.excess_above
-        cost = cost + problem.excess_cost * leftover_at(demand, over)
+        cost = np.asarray(cost + problem.excess_cost * leftover_at(demand, over))
     return cost
 
 
-def leftover_at(demand: FloatArray, levels: FloatArray) -> FloatArray:
+def leftover_at(demand: FloatArray, levels: ArrayLike) -> FloatArray:
     """Return E[(z - D)+] at real levels z (piecewise linear between integers, 0 below 0)."""
     size = max(int(np.max(levels)) + 2, len(demand) + 2, 2)
     table = pmfs.expected_leftover(demand, size)
-    return np.interp(np.clip(levels, 0, size - 1), np.arange(size), table)
+    inside = np.clip(np.asarray(levels, dtype=np.float64), 0, size - 1)
+    return np.asarray(np.interp(inside, np.arange(size), table))
 
 
 def exceedance(demand: FloatArray, levels: IntArray) -> FloatArray:

@@ -6,6 +6,7 @@ projected stock. Value table per phase, count-based steps n^-0.6 (Watkins & Daya
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -128,11 +129,12 @@ def _learn_projected(
     steps = steps_for(schedule.outstanding, parameters)
     uniforms = rng.random((steps, parameters.episodes, 6))
     strata = stratified_pairs(rng, steps, parameters.strata)
-    before, window, *arguments = kernel_tables(tables)
+    tabulated = kernel_tables(tables)
+    learn_steps: Any = kernels.learn_projected
     tenth = max(steps // 10 // schedule.epochs * schedule.epochs, schedule.epochs)
     for start in range(0, steps, tenth):
         part = slice(start, start + tenth)
-        kernels.learn_projected(
+        learn_steps(
             value,
             counts,
             knots,
@@ -144,11 +146,10 @@ def _learn_projected(
             max(1, len(tables.quantities) // parameters.coarse_orders),
             problem.fixed_cost,
             discount,
-            before,
-            window,
+            *tabulated[:2],
             np.cumsum(tables.before, axis=2),
             np.cumsum(tables.after, axis=2),
-            *arguments,
+            *tabulated[2:],
             parameters.explore,
             parameters.restart,
             top,
@@ -225,7 +226,7 @@ def _all_pairs(before: FloatArray, after: FloatArray) -> tuple[IntArray, FloatAr
     return pairs[weights > 0], weights[weights > 0]
 
 
-def kernel_tables(tables: StockTables) -> tuple[object, ...]:
+def kernel_tables(tables: StockTables) -> tuple[Any, ...]:
     """Return the tables in the order in which the kernels take them."""
     schedule = tables.schedule
     return (
