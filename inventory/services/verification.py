@@ -1,0 +1,101 @@
+"""Whether the balances are what the ledger adds up to, row by row."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from inventory.models import StockLevel, StockMovement
+from inventory.services.ledger import StockKey, lock_stock
+
+
+@dataclass(frozen=True)
+class LedgerProblem:
+    """A row that is wrong. ``row`` names it: "movement 17" or "stock level SKU@WAREHOUSE"."""
+
+    row: str
+    code: str
+    message: str
+
+
+def verify_ledger(*, progress: Callable[[int], object] = lambda rows: None) -> list[LedgerProblem]:
+    """Recompute every running balance and compare it with the ledger and the stock levels.
+
+    Args:
+        progress: called with the number of ledger rows read since the last call.
+
+    A difference of a stock level is looked at again under its lock, so that a movement posted meanwhile
+    is no false alarm.
+    """
+    problems: list[LedgerProblem] = []
+    totals: dict[StockKey, int] = {}
+    for product_id, warehouse_id, pk, quantity, balance_after in _movements(progress):
+        key = (product_id, warehouse_id)
+        expected = totals.get(key, 0) + quantity
+        if balance_after != expected:
+            problems.append(
+                LedgerProblem(
+                    f"movement {pk}",
+                    "running_balance",
+                    _("balance after it is %(found)d, the movements add up to %(expected)d")
+                    % {"found": balance_after, "expected": expected},
+                )
+            )
+        # go on from the recorded balance: one wrong row is one problem, not one for each row after it
+        totals[key] = balance_after
+    sums = _ledger_sums()
+    levels = list(_levels())
+    names = {key: name for key, name, _on_hand in levels}
+    suspects = {key for key, _name, on_hand in levels if on_hand != sums.get(key, 0)}
+    suspects |= {key for key, total in sums.items() if total and key not in names}
+    for key in sorted(suspects):
+        problems += _check_under_lock(key, names.get(key, f"{key[0]}@{key[1]}"))
+    return problems
+
+
+def _ledger_sums() -> dict[StockKey, int]:
+    rows = StockMovement.objects.order_by().values_list("product_id", "warehouse_id")
+    return {
+        (product, warehouse): total for product, warehouse, total in rows.annotate(Sum("quantity"))
+    }
+
+
+@transaction.atomic
+def _check_under_lock(key: StockKey, name: str) -> list[LedgerProblem]:
+    existed = StockLevel.objects.filter(product_id=key[0], warehouse_id=key[1]).exists()
+    on_hand = lock_stock(keys=[key])[key].on_hand
+    movements = StockMovement.objects.filter(product_id=key[0], warehouse_id=key[1])
+    total = movements.aggregate(total=Sum("quantity"))["total"] or 0
+    if on_hand == total:
+        return []
+    if not existed:
+        transaction.set_rollback(True)  # looking must not write
+    return [
+        LedgerProblem(
+            f"stock level {name}",
+            "balance",
+            _("on hand is %(found)d, the ledger adds up to %(expected)d")
+            % {"found": on_hand, "expected": total},
+        )
+    ]
+
+
+def _movements(progress: Callable[[int], object]) -> Iterator[tuple[int, int, int, int, int]]:
+    rows = (
+        StockMovement.objects.order_by("product_id", "warehouse_id", "id")
+        .values_list("product_id", "warehouse_id", "id", "quantity", "balance_after")
+        .iterator(chunk_size=5000)
+    )
+    for count, row in enumerate(rows, start=1):
+        if count % 5000 == 0:
+            progress(5000)
+        yield row
+
+
+def _levels() -> Iterator[tuple[StockKey, str, int]]:
+    rows = StockLevel.objects.select_related("product", "warehouse").order_by("id")
+    for level in rows.iterator(chunk_size=5000):
+        name = f"{level.product.sku}@{level.warehouse.code}"
+        yield (level.product_id, level.warehouse_id), name, level.on_hand
