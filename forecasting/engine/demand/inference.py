@@ -73,7 +73,7 @@ def _one_pass(
             sums[rows] += found["cumulative"][: len(rows), 0]
     spread = np.maximum.accumulate(spread / len(members), axis=2)
     sums = np.maximum.accumulate(np.maximum.accumulate(sums / len(members), axis=2), axis=1)
-    return _within_reach(mean / len(members), spread, mean_reach), spread, sums
+    return _within_reach((mean / len(members)).astype(np.float32), spread, mean_reach), spread, sums
 
 
 def _within_reach(mean: FloatArray, spread: FloatArray, reach: float) -> FloatArray:
