@@ -2,6 +2,7 @@
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,6 +11,7 @@ from .problem import FloatArray, ReplenishmentProblem
 
 TAIL = 1e-12
 LEVELS = 512  # points at which a quantile function is read
+_NORMAL = NormalDist()
 
 
 def poisson(mean: float, tail: float = TAIL) -> FloatArray:
@@ -54,15 +56,18 @@ def quantize(values: ArrayLike, weights: ArrayLike, quantum: float = 1.0) -> Flo
 def quantile_points(levels: ArrayLike, values: ArrayLike, mean: float | None = None) -> FloatArray:
     """Return LEVELS equally likely points of the distribution through the given quantiles.
 
-    Linear between quantiles, from 0 at level 0, an exponential tail above the last. With a `mean`, the tail
-    and, for what the tail cannot give, all points are scaled so that their mean is `mean`.
+    Linear in the normal score between quantiles and below the first, an exponential tail above the last. With
+    a `mean`, the tail and, for what the tail cannot give, all points are scaled so that their mean is `mean`.
     Raises ValueError when levels are not ascending inside (0, 1) or values cross, are negative or not finite.
     """
     level, value = _checked_quantiles(levels, values)
-    at = (np.arange(LEVELS) + 0.5) / LEVELS
-    # Below the first quantile a line to 0 would put demand where a narrow forecast has none.
-    start = max(0.0, 2 * value[0] - float(np.interp(2 * level[0], level, value)))
-    points = np.interp(at, np.append(0.0, level), np.append(start, value))
+    at, score = (np.arange(LEVELS) + 0.5) / LEVELS, _normal_scores(LEVELS)
+    known = np.array([_NORMAL.inv_cdf(float(q)) for q in level])
+    points = np.interp(score, known, value)
+    if len(level) > 1:
+        slope = (value[1] - value[0]) / (known[1] - known[0])
+        below = score < known[0]
+        points[below] = np.clip(value[0] - slope * (known[0] - score[below]), 0, None)
     above = at > level[-1]
     excess = -np.log((1 - at[above]) / (1 - level[-1]))
     slope = _tail_slope(level, value)
@@ -130,6 +135,11 @@ def expected_leftover(pmf: FloatArray, size: int) -> FloatArray:
     return np.append(0.0, np.cumsum(cdf))[:size]
 
 
+@lru_cache(maxsize=1)
+def _normal_scores(count: int) -> FloatArray:
+    return np.array([_NORMAL.inv_cdf((i + 0.5) / count) for i in range(count)])
+
+
 @lru_cache(maxsize=8)
 def _log_factorials(size: int) -> FloatArray:
     return np.append(0.0, np.cumsum(np.log(np.arange(1, size))))
@@ -160,13 +170,10 @@ def _mixture(weights: FloatArray, pmfs: list[FloatArray]) -> FloatArray:
 
 
 def _tail_slope(level: FloatArray, value: FloatArray) -> float:
-    """Scale of the exponential tail: what the outer quantiles of the upper half already show."""
-    upper = int(np.searchsorted(level, 0.75))
-    anchor = min(max(upper, 0), len(level) - 2) if len(level) > 1 else 0
+    """Scale of the exponential tail: what the two outermost quantiles already show."""
     if len(level) == 1:
         return float(value[0] / max(-math.log(1 - level[0]), 0.1))
-    width = math.log((1 - level[anchor]) / (1 - level[-1]))
-    return float((value[-1] - value[anchor]) / width)
+    return float((value[-1] - value[-2]) / math.log((1 - level[-2]) / (1 - level[-1])))
 
 
 def _checked_quantiles(levels: ArrayLike, values: ArrayLike) -> tuple[FloatArray, FloatArray]:
