@@ -183,6 +183,8 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True  # half the files to compress
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("png", "jpg", "woff2", "gz", "br", "map", "txt", "json")
 MEDIA_ROOT = VAR_DIR / "media"
 
 # --- security -----------------------------------------------------------------------------------
