@@ -19,7 +19,7 @@ def check_folders(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
             id="config.E001",
         )
         for name, folder in folders.items()
-        if not os.access(_existing(folder), os.W_OK)
+        if not _existing(folder).is_dir() or not os.access(_existing(folder), os.W_OK)
     ]
 
 
