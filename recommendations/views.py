@@ -74,7 +74,7 @@ def reason_text(code: str, because_of: str | None) -> str:
         "because_you_viewed": _("looked at: %(sku)s"),
         "bought_together": _("bought together with %(sku)s"),
         "related": _("entered as related to %(sku)s"),
-        "for_you": _("what people with a like history buy"),
+        "for_you": _("ranked by the model"),
         "trending_in_category": _("trend in its category"),
         "trending_in_region": _("trend in the region"),
         "trending": _("most orders of the last week"),

@@ -22,7 +22,14 @@ from forecasting.engine.artifact_store import MANIFEST
 from forecasting.models import Artifact
 from recommendations.engine import registry
 from recommendations.engine.base import Recommender
-from recommendations.engine.evaluation import Scores, Split, Task, evaluate, next_basket_split
+from recommendations.engine.evaluation import (
+    Scores,
+    Split,
+    Task,
+    evaluate,
+    next_basket_split,
+    novel_cases,
+)
 from recommendations.selectors.training import TrainingFrames, training_frames
 from recommendations.services.model_store import (
     KEPT_MODELS,
@@ -102,13 +109,14 @@ def hold_contest(context: RunContext, frames: TrainingFrames, engines: Sequence[
     names = list(dict.fromkeys([*engines, *([incumbent.engine] if incumbent else [])]))
     names = [name for name in names if name in registry.RECOMMENDERS]
     split, cut = _split(frames)
-    if len(split.cases) < MIN_CASES:
+    n_cases = len(novel_cases(split.cases))
+    if n_cases < MIN_CASES:
         decision = _(
-            "Only %(count)d customers bought again after the cut: too few to compare models."
-        ) % {"count": len(split.cases)}
+            "Only %(count)d customers bought something new after the cut: too few to compare models."
+        ) % {"count": n_cases}
         # Without a comparison nobody is displaced by another engine.
         name = incumbent.engine if incumbent else engines[0]
-        return Contest(None, len(split.cases), {}, name, decision, promote=True)
+        return Contest(None, n_cases, {}, name, decision, promote=True)
     scores: dict[str, Scores] = {}
     for position, name in enumerate(names):
         context.progress(
