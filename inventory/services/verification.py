@@ -7,7 +7,8 @@ from django.db import transaction
 from django.db.models import Sum
 from django.utils.translation import gettext as _
 
-from inventory.models import StockLevel, StockMovement
+from catalog.models import Product
+from inventory.models import StockLevel, StockMovement, Warehouse
 from inventory.services.ledger import StockKey, lock_stock
 
 
@@ -46,12 +47,15 @@ def verify_ledger(*, progress: Callable[[int], object] = lambda rows: None) -> l
         # go on from the recorded balance: one wrong row is one problem, not one for each row after it
         totals[key] = balance_after
     sums = _ledger_sums()
-    levels = list(_levels())
-    names = {key: name for key, name, _on_hand in levels}
-    suspects = {key for key, _name, on_hand in levels if on_hand != sums.get(key, 0)}
-    suspects |= {key for key, total in sums.items() if total and key not in names}
-    for key in sorted(suspects):
-        problems += _check_under_lock(key, names.get(key, f"{key[0]}@{key[1]}"))
+    levels = {
+        (product_id, warehouse_id): on_hand
+        for product_id, warehouse_id, on_hand in StockLevel.objects.values_list(
+            "product_id", "warehouse_id", "on_hand"
+        ).iterator(chunk_size=5000)
+    }
+    for key in sorted(levels.keys() | sums.keys()):
+        if levels.get(key, 0) != sums.get(key, 0):
+            problems += _check_under_lock(key)
     return problems
 
 
@@ -63,7 +67,9 @@ def _ledger_sums() -> dict[StockKey, int]:
 
 
 @transaction.atomic
-def _check_under_lock(key: StockKey, name: str) -> list[LedgerProblem]:
+def _check_under_lock(key: StockKey) -> list[LedgerProblem]:
+    sku = Product.objects.values_list("sku", flat=True).get(pk=key[0])
+    code = Warehouse.objects.values_list("code", flat=True).get(pk=key[1])
     existed = StockLevel.objects.filter(product_id=key[0], warehouse_id=key[1]).exists()
     on_hand = lock_stock(keys=[key])[key].on_hand
     movements = StockMovement.objects.filter(product_id=key[0], warehouse_id=key[1])
@@ -74,7 +80,7 @@ def _check_under_lock(key: StockKey, name: str) -> list[LedgerProblem]:
         transaction.set_rollback(True)  # looking must not write
     return [
         LedgerProblem(
-            f"stock level {name}",
+            f"stock level {sku}@{code}",
             "balance",
             _("on hand is %(found)d, the ledger adds up to %(expected)d")
             % {"found": on_hand, "expected": total},
@@ -92,10 +98,3 @@ def _movements(progress: Callable[[int], object]) -> Iterator[tuple[int, int, in
         if count % 5000 == 0:
             progress(5000)
         yield row
-
-
-def _levels() -> Iterator[tuple[StockKey, str, int]]:
-    rows = StockLevel.objects.select_related("product", "warehouse").order_by("id")
-    for level in rows.iterator(chunk_size=5000):
-        name = f"{level.product.sku}@{level.warehouse.code}"
-        yield (level.product_id, level.warehouse_id), name, level.on_hand
