@@ -43,10 +43,9 @@ class Workers:
                 [*command, *arguments], cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
 
-    def manage(self, *arguments):
-        subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, check=True
-        )
+    def manage(self, *arguments, timeout=120):
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=timeout)
 
     def processes(self):
         """Process ids of everything that works in this test's folder, the launcher included."""

@@ -6,8 +6,6 @@ import signal
 import pytest
 from django.contrib.auth.models import Group
 
-from catalog.models import WorkerHeartbeat
-
 pytestmark = [pytest.mark.worker, pytest.mark.django_db(transaction=True)]
 
 
@@ -82,15 +80,3 @@ def test_lost_messages_are_sent_again(workers, queue, effects):
     for run in lost:
         workers.wait_for_state(run, "succeeded")
     assert [effects(run) for run in lost] == [1] * 5
-
-
-def test_the_launcher_says_who_is_alive_and_ends_in_order(workers, queue):
-    workers.start()
-    workers.wait_for(lambda: WorkerHeartbeat.objects.filter(queue="default").exists())
-    workers.wait_for(lambda: WorkerHeartbeat.objects.filter(queue="scheduler").exists())
-    assert WorkerHeartbeat.objects.get(queue="default").facts["slots"] == 2
-
-    workers.process.terminate()
-    assert workers.process.wait(30) == 0
-    assert workers.processes() == []
-    assert not WorkerHeartbeat.objects.exists()
