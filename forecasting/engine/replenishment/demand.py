@@ -79,7 +79,7 @@ def quantile_points(levels: ArrayLike, values: ArrayLike, mean: float | None = N
     wanted = (mean * LEVELS - points[~above].sum() - value[-1] * above.sum()) / max(
         excess.sum(), 1e-300
     )
-    points[above] = value[-1] + float(np.clip(wanted, 0.25 * slope, 4 * slope)) * excess
+    points[above] = value[-1] + float(np.clip(wanted, 0.5 * slope, 2 * slope)) * excess
     total = points.mean()
     return points * (mean / total) if total > 0 else np.full(LEVELS, mean)
 
