@@ -17,6 +17,17 @@ document.addEventListener("keydown", (event) => {
   });
 });
 
+// --- filters: what is not chosen does not stand in the address ------------------------------------
+document.addEventListener("htmx:configRequest", (event) => {
+  if (!event.detail.elt.matches("[data-filters]")) return;
+  const chosen = event.detail.parameters;
+  Object.keys(chosen).filter((name) => chosen[name] === "").forEach((name) => delete chosen[name]);
+});
+// The search field has searched while it was typed in; leaving it must not load the list again.
+document.addEventListener("change", (event) => {
+  if (event.target.matches('[data-filters] input[type="search"]')) event.stopPropagation();
+}, true);
+
 // --- toasts --------------------------------------------------------------------------------------
 function toast(text) {
   const note = document.createElement("div");
