@@ -67,7 +67,10 @@ class Command(BaseCommand):
         self.stdout.flush()
         started = time.monotonic()
         code = subprocess.run(
-            [sys.executable, "manage.py", *command], cwd=settings.BASE_DIR, check=False
+            [sys.executable, "manage.py", *command],
+            cwd=settings.BASE_DIR,
+            env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ},  # no notes on processors and cards
+            check=False,
         ).returncode
         if code:
             raise CommandError(f"manage.py {command[0]} ended with status {code}.")
