@@ -25,7 +25,7 @@ from forecasting.engine.demand.backtest import backtest
 from forecasting.engine.demand.panel import Panel
 
 BASELINES = ("seasonal_naive", "weekday_mean", "moving_average", "sba", "tsb")
-RESERVED_SHARE = 0.12
+RESERVED_SHARE = 0.18
 """Share of the minutes kept for reading, predicting and writing."""
 
 

@@ -205,6 +205,8 @@ class TargetFeatures(keras.layers.Layer):
 
     def _at(self, values: Tensor, index: Tensor, n_forks: Tensor) -> Tensor:
         """[B, F, H, C] of values [B, N, C] at index [B, F, H], the last position held beyond the end."""
+        if values.shape[2] == 0:
+            return ops.zeros((ops.shape(index)[0], n_forks, self.horizon, 0))
         inside = ops.clip(
             index, 0, BEFORE + (self.n_context + self.n_ahead) * self.patch + AFTER - 1
         )

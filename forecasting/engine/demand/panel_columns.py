@@ -45,9 +45,9 @@ def panel_from_columns(
 
 
 def _weekly(frame: pd.DataFrame, last_day: pd.Timestamp) -> tuple[pd.DataFrame, pd.Timestamp]:
-    last_sunday = last_day - (last_day.dayofweek + 1) % 7 * DAY
+    last_sunday = last_day - (last_day.day_of_week + 1) % 7 * DAY
     frame = frame[frame["ds"] <= last_sunday].copy()
-    frame["ds"] = frame["ds"] - pd.to_timedelta(frame["ds"].dt.dayofweek, unit="D")
+    frame["ds"] = frame["ds"] - pd.to_timedelta(frame["ds"].dt.day_of_week, unit="D")
     weeks = frame.groupby(["unique_id", "ds"], observed=True, as_index=False).agg(
         y=("y", "sum"), stocked_out=("stocked_out", "max")
     )
@@ -63,18 +63,17 @@ def _known(
     last_day: pd.Timestamp,
     horizon: int,
 ) -> pd.DataFrame | None:
-    """One row per series and period from its first sale to the end of the horizon."""
-    if prices is None and promotions is None:
+    """One row per series and period of the panel and its horizon; None where nothing is known ahead."""
+    if not (prices and prices["unique_id"]) and not (promotions and promotions["unique_id"]):
         return None
     step = DAY if grain == "D" else 7 * DAY
     last = (last_day if grain == "D" else last_day - 6 * DAY) + horizon * step
     periods = pd.date_range(first.min(), last, freq=step)
     grid = pd.MultiIndex.from_product([first.index, periods], names=["unique_id", "ds"])
     known = grid.to_frame(index=False)
-    known = known[known["ds"] >= known["unique_id"].map(first).astype("datetime64[ns]")]
-    if prices is not None:
+    if prices and prices["unique_id"]:
         known = _with_prices(known, pd.DataFrame(dict(prices)))
-    if promotions is not None:
+    if promotions and promotions["unique_id"]:
         known = _with_promotions(known, pd.DataFrame(dict(promotions)), step)
     return known
 
