@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import demand as pmfs
 from .policy import Policy, build_tables
@@ -16,12 +17,12 @@ from .position import PositionTables
 from .problem import FloatArray, IntArray, ReplenishmentProblem
 
 Orders = Callable[[IntArray, IntArray, int], IntArray]
-MAX_STATES = 400_000
+MAX_STATES = 2_000_000
 
 
 @dataclass(frozen=True)
 class AverageCost:
-    """Average cost per period: the estimate, its certified bounds (or +- 2 standard errors) and the states seen."""
+    """Average cost per period: the estimate, its certified bounds, and the number of states reached."""
 
     average: float
     lower: float
@@ -37,7 +38,7 @@ class _Stage(NamedTuple):
     """States of one phase, epoch or mode: their cost, and (successor, state, demand) what follows."""
 
     cost: FloatArray
-    following: IntArray
+    following: NDArray[np.int32]
     weights: FloatArray
     successors: list[tuple[int, float]]
 
@@ -99,7 +100,7 @@ def _stock_stages(problem: ReplenishmentProblem, choose: Orders) -> tuple[list[_
             stages.append(
                 _Stage(
                     np.zeros(0),
-                    np.zeros((len(successors), 0, 1), dtype=np.int64),
+                    np.zeros((len(successors), 0, 1), dtype=np.int32),
                     np.ones(1),
                     successors,
                 )
@@ -246,9 +247,9 @@ def _successors(problem: ReplenishmentProblem, phase: int) -> list[tuple[int, fl
     ]
 
 
-def _positions(codes: IntArray, sets: list[IntArray]) -> IntArray:
+def _positions(codes: IntArray, sets: list[IntArray]) -> NDArray[np.int32]:
     """Return (sets, *codes.shape): where each code stands in each sorted set."""
-    return np.stack([np.searchsorted(known, codes) for known in sets]).astype(np.int64)
+    return np.stack([np.searchsorted(known, codes) for known in sets]).astype(np.int32)
 
 
 def _codes(states: IntArray) -> IntArray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .evaluation import Orders
 from .policy import Policy
 from .problem import ReplenishmentProblem
-from .simulation import Paths, block_means, play, sample_paths
+from .simulation import Paths, block_means, play, remembering, sample_paths
 
 ONE_SIDED_95 = 1.645
 BLOCK = 50
@@ -49,6 +49,7 @@ def compare_policies(
     skip = min(4 * (problem.fixed_lead_time + problem.review_period), replay.demand.shape[1] // 3)
     skip = skip if warm_up is None else warm_up
     orders = {"champion": compiled_orders(champion), "challenger": compiled_orders(challenger)}
+    orders = {name: remembering(choose) for name, choose in orders.items()}
     played = play(problem, orders, replay, initial_stock=start)
     old, new = played["champion"], played["challenger"]
     gaps = block_means((new.cost - old.cost)[:, skip:], BLOCK)

@@ -11,7 +11,13 @@ from forecasting.engine.replenishment.classical import TuningBench
 from forecasting.engine.replenishment.evaluation import TooManyStatesError, exact_average_cost
 from forecasting.engine.replenishment.gate import compare_policies
 from forecasting.engine.replenishment.levels import BaseStockPolicy
-from forecasting.engine.replenishment.simulation import Paths, play, sample_paths
+from forecasting.engine.replenishment.simulation import (
+    Paths,
+    play,
+    remembering,
+    sample_paths,
+    simulated_average_cost,
+)
 
 pytestmark = pytest.mark.ml
 
@@ -135,3 +141,31 @@ def test_history_can_be_replayed():
     played = play(problem, policies, paths, initial_stock=9)
     assert played[9].fill_rate(demand, 3) == 1.0
     assert played[1].fill_rate(demand, 3) < 0.35
+
+
+def test_the_simulated_average_agrees_with_the_exact_one_within_its_error():
+    problem = make(lead_time=3)
+    policy = base_stock(problem, 14)
+    average, error = simulated_average_cost(
+        problem, policy.order_quantities, periods=300_000, paths=300, seed=2
+    )
+    exact = exact_average_cost(problem, policy).average
+    assert error < 0.005 * exact
+    assert abs(average - exact) < 4 * error
+
+
+def test_a_memory_changes_no_answer_and_asks_once():
+    problem = make()
+    policy = base_stock(problem, 9)
+    asked = []
+
+    def choose(on_hand, pipelines, phase):
+        asked.append(len(on_hand))
+        return policy.order_quantities(on_hand, pipelines, phase)
+
+    stocks, pipelines = np.array([3, 0, 3, 8]), np.array([[1], [2], [1], [4]])
+    answer = remembering(choose)
+    expected = policy.order_quantities(stocks, pipelines, 0)
+    assert np.array_equal(answer(stocks, pipelines, 0), expected)
+    assert np.array_equal(answer(stocks, pipelines, 0), expected)
+    assert asked == [3]
