@@ -47,7 +47,8 @@ class Schema:
         """Read the schema off a panel that already ends at the origin."""
         years = panel.n_periods * panel.period_days / 364
         vocabularies = {}
-        for name, values in panel.static.items():
+        # by name: the order of the embeddings must survive the sorted keys of a stored schema
+        for name, values in sorted(panel.static.items()):
             words = tuple(sorted({str(value) for value in np.unique(values)} - {""}))
             if len(words) > 1:
                 vocabularies[name] = words
