@@ -68,7 +68,7 @@ test: $(SETUP) ## core and ml with small fixed training steps; needs nothing but
 	$(PY) -m pytest -m "$(PLAIN)" $(ARGS)
 
 prove: $(SETUP) ## the long versions of property and crash tests
-	HYPOTHESIS_PROFILE=prove $(PY) -m pytest -m "slow and not e2e and not gpu" $(ARGS)
+	HYPOTHESIS_PROFILE=prove $(PY) -m pytest -m "(slow or hypothesis) and not e2e and not gpu" $(ARGS)
 
 bench: $(INSTALLED) .venv-bench/.installed ## the benchmarks; peers run in .venv-bench
 	@echo "Environments are ready. Each benchmark is one command, described in benchmarks/README.md:"

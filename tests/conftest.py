@@ -1,11 +1,13 @@
 """Fixtures that every part of the suite shares."""
 
+import os
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group
+from hypothesis import settings as hypothesis_settings
 
 from config.roles import setup_roles
 from inventory.models import UserScope
@@ -20,6 +22,11 @@ from tests.factories import (
 from tests.guards import let_flush_pass
 
 let_flush_pass()
+
+# No deadline: no test depends on how fast a machine is. The same examples each time; `make prove` looks further.
+hypothesis_settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+hypothesis_settings.register_profile("prove", deadline=None, max_examples=2000, print_blob=True)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 
 @pytest.fixture
