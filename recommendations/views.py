@@ -3,11 +3,10 @@
 from typing import Any
 
 from django import forms
-from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.generic import TemplateView
 
+from catalog.views.base import Page
 from forecasting.models import Artifact
 from recommendations.forms import PreviewForm
 from recommendations.selectors.history import Person
@@ -17,7 +16,7 @@ from recommendations.services.serving import Answer, ListRequest, recommend
 PREVIEW_ITEMS = 12
 
 
-class RecommendationsPage(PermissionRequiredMixin, TemplateView):
+class RecommendationsPage(Page):
     template_name = "recommendations/preview.html"
     permission_required = "catalog.view_product"
 

@@ -14,6 +14,11 @@ MAX_IDS = 200
 DEFAULT_LIMIT = 20
 
 
+def without_nul(text: str) -> str:
+    """PostgreSQL refuses the character NUL; no code contains one."""
+    return text.replace("\x00", "")
+
+
 class Fields:
     """Reads named values from a query string or a JSON object."""
 
@@ -54,7 +59,7 @@ class Fields:
                     _("Expected at most %(limit)d characters.") % {"limit": limit},
                 )
             else:
-                return str(value).replace("\x00", "")
+                return without_nul(str(value))
         return ""
 
     def texts(self, *names: str, limit: int = 60) -> tuple[str, ...]:
@@ -67,7 +72,9 @@ class Fields:
             if not isinstance(parts, list):
                 self.fail(name, "invalid", _("Expected a list of texts."))
                 return ()
-            texts = [str(part).strip() for part in parts if isinstance(part, str | int)]
+            texts = [
+                without_nul(str(part)).strip() for part in parts if isinstance(part, str | int)
+            ]
             if len(texts) != len(parts) or any(len(text) > limit for text in texts):
                 self.fail(name, "invalid", _("Expected a list of texts."))
                 return ()

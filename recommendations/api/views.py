@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from recommendations.api import schema
 from recommendations.api.answers import answer_data, events_data
 from recommendations.api.permissions import MayErase, MayReadRecommendations, MaySendEvents
-from recommendations.api.reading import Fields, read_placement, read_query
+from recommendations.api.reading import Fields, read_placement, read_query, without_nul
 from recommendations.exceptions import EventsNotStored
 from recommendations.selectors.shelf import known_skus
 from recommendations.services.events import record_events
@@ -111,7 +111,9 @@ class SimilarView(ListView):
         tags=["recommendations"],
     )
     def get(self, request: Request, sku: str) -> Response:
-        return self.answer(read_query(request.query_params, kind="similar", seed=sku[:60]))
+        return self.answer(
+            read_query(request.query_params, kind="similar", seed=without_nul(sku)[:60])
+        )
 
 
 class TrendingView(ListView):
@@ -158,7 +160,7 @@ class VisitorView(EraseView):
         tags=["recommendations"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        return Response(vars(erase_visitor(key=key, at=timezone.now())))
+        return Response(vars(erase_visitor(key=without_nul(key), at=timezone.now())))
 
 
 class UserView(EraseView):
@@ -170,4 +172,4 @@ class UserView(EraseView):
         tags=["recommendations"],
     )
     def delete(self, request: Request, key: str) -> Response:
-        return Response(vars(erase_customer(key=key, at=timezone.now())))
+        return Response(vars(erase_customer(key=without_nul(key), at=timezone.now())))

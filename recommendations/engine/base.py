@@ -143,7 +143,9 @@ class Recommender(ABC):
                 f"received: {len(positions)}, {len(weights)}, {len(ages)}"
             )
         known &= weights != 0
-        return positions[known], weights[known], ages[known]
+        # Only differences of age matter: a customer who comes back after years still has a latest event.
+        youngest = float(ages[known].min()) if known.any() else 0.0
+        return positions[known], weights[known], ages[known] - youngest
 
     # --- artefact -----------------------------------------------------------------------------
     def save(self, folder: str | os.PathLike[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ MAX_SALES = 200
 MAX_EVENTS = 100
 SESSION_HOURS = 24
 MAX_EVENT_AGE_DAYS = 365
+MAX_VISITORS = 20
 
 
 @dataclass(frozen=True)
@@ -66,33 +67,38 @@ def find_person(*, person: Person) -> Known:
     visitor_key = person.visitor_key or own_key(person.customer_key)
     # Without consent a visitor's key lives no longer than a session: events are kept under it as such.
     session_keys = tuple(key for key in dict.fromkeys((person.session_key, visitor_key)) if key)
-    visitor = (
-        Visitor.objects.select_related("customer__region").filter(key=visitor_key).first()
+    customer = _customer(person)
+    mine = Q(key=visitor_key)
+    if customer is not None and _agrees(customer):
+        mine |= Q(customer=customer)
+    visitors = (
+        Visitor.objects.filter(mine, has_consent=True)
+        .order_by("-id")
+        .values_list("key", flat=True)[:MAX_VISITORS]
         if visitor_key
-        else None
+        else []
     )
-    customer = visitor.customer if visitor is not None and visitor.has_consent else None
-    is_unknown = False
-    if person.customer_key:
-        customer = Customer.objects.select_related("region").filter(key=person.customer_key).first()
-        is_unknown = customer is None
-    visitor_keys = {visitor.key} if visitor is not None and visitor.has_consent else set()
-    region = customer.region if customer is not None else None
-    if customer is not None and (not customer.has_consent or customer.erased_at is not None):
-        customer = None
-    if customer is not None:
-        visitor_keys |= set(
-            Visitor.objects.filter(customer=customer, has_consent=True)
-            .order_by("-id")
-            .values_list("key", flat=True)[:20]
-        )
     return Known(
-        customer_id=customer.pk if customer is not None else None,
-        visitor_keys=tuple(sorted(visitor_keys)),
+        customer_id=customer.pk if customer is not None and _agrees(customer) else None,
+        visitor_keys=tuple(sorted(visitors)),
         session_keys=session_keys,
-        region_code=_code(region),
-        is_customer_unknown=is_unknown,
+        region_code=customer.region.code if customer is not None and customer.region else "",
+        is_customer_unknown=bool(person.customer_key) and customer is None,
     )
+
+
+def _customer(person: Person) -> Customer | None:
+    """The customer who is named, or whom the visitor agreed to be taken for."""
+    customers = Customer.objects.select_related("region")
+    if person.customer_key:
+        return customers.filter(key=person.customer_key).first()
+    if not person.visitor_key:
+        return None
+    return customers.filter(visitors__key=person.visitor_key, visitors__has_consent=True).first()
+
+
+def _agrees(customer: Customer) -> bool:
+    return customer.has_consent and customer.erased_at is None
 
 
 def sales_history(*, known: Known, at: datetime) -> tuple[History, set[str]]:
@@ -144,7 +150,3 @@ def add_events(*, history: History, orders: set[str], known: Known, at: datetime
 
 def region_exists(*, code: str) -> bool:
     return Region.objects.filter(code=code).exists()
-
-
-def _code(region: Region | None) -> str:
-    return region.code if region is not None else ""

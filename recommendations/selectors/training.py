@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from catalog.models import Product
 from inventory.models import Customer, Sale
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 CHUNK = 20_000
 MAX_EVENTS_PER_DAY = 500
+ANONYMOUS = "o"
+KNOWN_SHARE = 0.5
 TRAINED_KINDS = ("view", "add_to_cart", "remove", "click", "purchase")
 
 
@@ -29,14 +31,15 @@ class TrainingFrames:
 
 
 def training_frames(*, until: datetime, days: int) -> TrainingFrames:
-    """Read `days` days of published sales and of events with consent, up to `until`.
+    """Read the last `days` days with published sales, and the events with consent of that time, up to `until`.
 
-    Customers without consent and erased ones are left out. Sales without a customer count as baskets: their user
-    is the order. A purchase event of an order that came as a sale is the same purchase and is left out.
+    Customers without consent and erased ones are left out. Where most sales have no customer (a shop with receipts), an
+    order is its own user; elsewhere such orders, often collected ones, would only blur who buys what. A purchase event of an order that came as a sale is the same purchase and is left out.
     """
     import pandas as pd  # noqa: PLC0415 - the web process has no pandas
 
-    since = until - timedelta(days=days)
+    last_sale = _last_sale(until)
+    since = last_sale - timedelta(days=days)
     excluded = set(
         Customer.objects.filter(Q(has_consent=False) | Q(erased_at__isnull=False)).values_list(
             "pk", flat=True
@@ -49,6 +52,9 @@ def training_frames(*, until: datetime, days: int) -> TrainingFrames:
     )
     sku_of = {row[0]: row[1] for row in products}
     sales, orders = _sales(since, until, excluded, sku_of)
+    known = [row for row in sales if not row[0].startswith(ANONYMOUS)]
+    if len(known) >= KNOWN_SHARE * len(sales):
+        sales = known
     events = _events(since, until, excluded, set(sku_of.values()), orders)
     columns = ["user", "item", "at", "kind", "quantity", "price"]
     frame = pd.DataFrame(sales + events, columns=columns)
@@ -62,7 +68,7 @@ def training_frames(*, until: datetime, days: int) -> TrainingFrames:
         ],
         columns=["item", "text", "category", "price"],
     )
-    return TrainingFrames(frame, items, _region_trend(until, sku_of))
+    return TrainingFrames(frame, items, _region_trend(last_sale, until, sku_of))
 
 
 def _sales(
@@ -82,7 +88,7 @@ def _sales(
         orders.add(order)
         if customer in excluded:
             continue
-        user = f"c{customer}" if customer is not None else f"o{channel}/{order}"
+        user = f"c{customer}" if customer is not None else f"{ANONYMOUS}{channel}/{order}"
         rows.append((user, sku_of[product], sold_at, "purchase", quantity, float(price)))
     return rows, orders
 
@@ -125,17 +131,19 @@ def _events(
     return rows
 
 
-def _region_trend(
-    until: datetime, sku_of: dict[int, str], *, top: int = 100
-) -> dict[str, list[str]]:
-    """Return, per region code, the products with the most order lines of its last 28 days with sales."""
-    last = (
-        Sale.objects.published()
-        .filter(sold_at__lte=until)
-        .order_by("-sold_at")
-        .values_list("sold_at", flat=True)[:1]
+def _last_sale(until: datetime) -> datetime:
+    """The end of the sales: a shop that has imported an old history learns from it like from a new one."""
+    last: datetime | None = (
+        Sale.objects.published().filter(sold_at__lte=until).aggregate(last=Max("sold_at"))["last"]
     )
-    since = (last[0] if last else until) - timedelta(days=28)
+    return last or until
+
+
+def _region_trend(
+    last_sale: datetime, until: datetime, sku_of: dict[int, str], *, top: int = 100
+) -> dict[str, list[str]]:
+    """Return, per region code, the products with the most order lines of the last 28 days with sales."""
+    since = last_sale - timedelta(days=28)
     counts: dict[str, dict[int, int]] = defaultdict(lambda: defaultdict(int))
     found = (
         Sale.objects.published()

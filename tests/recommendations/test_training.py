@@ -1,11 +1,13 @@
 """Training: from sales and events with consent, by a gate, and with the previous models kept."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from forecasting.models import Artifact
+from inventory.services.sales import SaleLine, record_sales
 from recommendations.engine.evaluation import MEASURES, Scores
 from recommendations.models import Visitor
 from recommendations.selectors.history import Person
@@ -110,6 +112,12 @@ def test_nothing_to_learn_from_is_said(shop, train):
     assert "no sales or events" in run.error
 
 
+def test_an_old_history_teaches_as_well(busy_shop, train):
+    run = train(busy_shop.at + timedelta(days=3000))
+    assert run.state == "succeeded", run.error
+    assert run.result["cases"] >= 20
+
+
 def test_an_unknown_engine_is_refused(busy_shop, train):
     run = train(busy_shop.at, engines=["oracle"])
     assert run.state == "failed"
@@ -141,6 +149,21 @@ def test_frames_hold_sales_and_events_with_consent_once(busy_shop):
     assert f"c{busy_shop.customers[2].pk}" not in set(sales["user"])
     n_sold = sum(customer.sales.count() for customer in busy_shop.customers if customer.has_consent)
     assert len(sales) == n_sold
+
+
+@pytest.mark.parametrize(("n_anonymous", "users"), [(9, set()), (21, {"o"})])
+def test_orders_are_users_where_few_customers_are_known(shop, n_anonymous, users):
+    lines = [
+        SaleLine(
+            product_id=shop.mugs[n % 3].pk, warehouse_id=shop.warehouse.pk, sold_at=shop.at - timedelta(days=2),
+            quantity=1, unit_price=Decimal(5), currency="EUR", order_ref=f"R-{n}", line=0,
+            customer_id=shop.customers[n % 20].pk if n < 20 else None,
+        )
+        for n in range(20 + n_anonymous)
+    ]  # fmt: skip
+    record_sales(lines=lines, at=shop.at)
+    frame = training_frames(until=shop.at, days=30).events
+    assert {user[0] for user in frame["user"]} == {"c"} | users
 
 
 def test_a_visitor_of_five_hundred_views_a_day_is_cut(shop):

@@ -102,6 +102,16 @@ def test_the_next_event_changes_the_list(name, events):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_history_of_years_ago_still_speaks(name, events):
+    model = registry.build(name).fit(events)
+    history = (["I00", "I02"], ["purchase", "purchase"])
+    ids, scores = model.serve(*history, [2.0, 1.0], 5)
+    later, values = model.serve(*history, [9002.0, 9001.0], 5)
+    assert later.tolist() == ids.tolist()
+    np.testing.assert_allclose(values, scores)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_recommend_wraps_serve(name, events):
     model = registry.build(name).fit(events)
     history = history_of(events, "u3")
