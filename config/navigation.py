@@ -49,7 +49,7 @@ MENU = (
         "database",
         children=(
             Entry(_("Imports"), "file-import", "imports", "inventory.view_importbatch"),
-            Entry(_("Set-up checklist"), "clipboard-check", "setup", "inventory.view_importbatch"),
+            Entry(_("Set-up checklist"), "clipboard-check", "setup", "catalog.view_product"),
             Entry(
                 _("Planning defaults"),
                 "adjustments",

@@ -7,6 +7,7 @@ from inventory.views.decisions import SecondDecision, SuggestionBulk, Suggestion
 from inventory.views.imports import ImportDetail, ImportList, ImportUpload
 from inventory.views.orders import OrderDetail, OrderList, OrderReceive, OrderStep
 from inventory.views.products import ProductDetail, ProductList, SupplierDetail, SupplierList
+from inventory.views.setup import SetupChecklist
 from inventory.views.stock import StockItem, StockList
 from inventory.views.suggestion_detail import SuggestionDetail
 from inventory.views.suggestions import SuggestionGrid
@@ -30,6 +31,7 @@ urlpatterns = [
     path("products/<path:sku>/", ProductDetail.as_view(), name="product"),
     path("suppliers/", SupplierList.as_view(), name="suppliers"),
     path("suppliers/<path:code>/", SupplierDetail.as_view(), name="supplier"),
+    path("setup/", SetupChecklist.as_view(), name="setup"),
     path("imports/", ImportList.as_view(), name="imports"),
     path("imports/upload/", ImportUpload.as_view(), name="import-upload"),
     path("imports/<int:pk>/", ImportDetail.as_view(), name="import"),

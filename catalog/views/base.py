@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import django_filters
 import django_tables2
+from django import forms
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
@@ -94,10 +95,17 @@ def filter_chips(filters: django_filters.FilterSet, request: HttpRequest) -> lis
         value = filters.form.cleaned_data.get(name) if filters.form.is_bound else None
         if name not in request.GET or value in (None, "", [], False) or (hasattr(value, "exists") and not value):
             continue
-        words = dict(getattr(field, "choices", None) or {}).get(str(value), value)
-        text = "" if value is True else str(words)
-        chips.append({"name": name, "label": str(field.label), "text": text})
+        chips.append({"name": name, "label": str(field.label), "text": _choice_text(field, value)})
     return chips
+
+
+def _choice_text(field: forms.Field, value: Any) -> str:
+    """The label of a chosen code; the words of anything else (a supplier, a day, a text)."""
+    if isinstance(field, forms.ChoiceField) and isinstance(value, str):
+        for code, label in field.choices:
+            if str(code) == value:
+                return str(label)
+    return str(value)
 
 
 def describe_permission(name: str) -> str:

@@ -9,10 +9,17 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Category, Product, Supplier
 from inventory.models import StockLevel, Warehouse
+from inventory.selectors.scope import Scope
+from inventory.selectors.setup import FACTS, products_lacking
 
 
 def search_field(placeholder: Any) -> forms.TextInput:
     return forms.TextInput(attrs={"type": "search", "placeholder": placeholder})
+
+
+def lacking_choices() -> list[tuple[str, str]]:
+    words = {"missing": _("%(fact)s missing"), "assumed": _("%(fact)s assumed")}
+    return [(code, str(words[state]) % {"fact": label}) for code, (label, state, _c) in FACTS.items()]
 
 
 class StockFilter(django_filters.FilterSet):
@@ -68,12 +75,8 @@ class ProductFilter(django_filters.FilterSet):
         label=_("Supplier"), field_name="supplier_products__supplier",
         queryset=Supplier.objects.all(), empty_label=_("Any"),
     )
-    missing = django_filters.ChoiceFilter(
-        label=_("Facts"), method="by_missing", empty_label=_("Any"),
-        choices=[
-            ("cost", _("Cost missing or assumed")), ("lead_time", _("Lead time assumed")),
-            ("supplier", _("No supplier")),
-        ],
+    lacks = django_filters.ChoiceFilter(
+        label=_("Facts"), method="by_lacking", empty_label=_("Any"), choices=lacking_choices
     )
 
     class Meta:
@@ -87,12 +90,10 @@ class ProductFilter(django_filters.FilterSet):
             )
         return rows
 
-    def by_missing(self, rows: QuerySet[Product], name: str, value: str) -> QuerySet[Product]:
-        if value == "cost":
-            return rows.filter(Q(unit_cost__isnull=True) | Q(cost_assumed=True))
-        if value == "lead_time":
-            return rows.filter(supplier_products__lead_time_assumed=True).distinct()
-        return rows.filter(supplier_products__isnull=True)
+    def by_lacking(self, rows: QuerySet[Product], name: str, value: str) -> QuerySet[Product]:
+        # the rows are scoped already; the rule of what is lacking is the checklist's
+        lacking = products_lacking(scope=Scope.everything(), code=value)
+        return rows.filter(pk__in=lacking.order_by().values("pk"))
 
     def main_fields(self) -> list[Any]:
         return list(self.form)

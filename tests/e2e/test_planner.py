@@ -89,7 +89,7 @@ def test_from_today_to_the_ledger(browser_page, live_server, alice, carol, dave,
 
     log_in(page, live_server.url, "carol")
     page.get_by_role("link", name="Orders", exact=True).click()
-    page.locator("table a").first.click()
+    page.locator("table tbody a").first.click()
     page.get_by_role("button", name="Submit").click()
     page.get_by_role("button", name="Mark as sent").click()
     expect(page.get_by_text("Sent").first).to_be_visible()

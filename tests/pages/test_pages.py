@@ -12,12 +12,13 @@ from catalog.services.runs import enqueue_run
 from forecasting.models import Artifact, Backtest
 from inventory.models import ImportBatch
 from tests.architecture.test_routes import routes
+from tests.factories import ProductFactory, SupplierProductFactory
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 LISTS = [
     "today", "suggestions", "approvals", "purchase-orders", "stock", "products", "suppliers",
-    "imports", "runs", "models", "planning-defaults",
+    "imports", "runs", "models", "planning-defaults", "setup", "recommendations",
 ]  # fmt: skip
 
 
@@ -110,6 +111,16 @@ def test_product_and_supplier_pages(as_user, eve, frank, stocked, supplier, prop
     assert as_user(frank).get(reverse("product", args=[stocked.sku])).status_code == 404
     assert as_user(frank).get(reverse("supplier", args=[supplier.code])).status_code == 404
     assert len(as_user(frank).get(reverse("products")).context["table"].rows) == 0
+
+
+def test_the_checklist_leads_to_the_products_that_lack_a_fact(as_user, eve, product):
+    known = ProductFactory(category=product.category)
+    SupplierProductFactory(product=known, lead_time_assumed=True)
+    client = as_user(eve)
+    codes = {one["code"]: one["fact"] for one in client.get(reverse("setup")).context["facts"]}
+    assert codes["lead_time_assumed"].product_count == 1
+    listed = client.get(reverse("products"), {"lacks": "lead_time_assumed"})
+    assert [row.record.sku for row in listed.context["table"].paginated_rows] == [known.sku]
 
 
 def test_a_run_shows_its_progress_error_and_curve(as_user, eve, noon):
