@@ -103,8 +103,8 @@ def setup_checklist(*, scope: Scope, today: date) -> list[SetupFact]:
         warehouse="",
     )
     for warehouse in unopened:
-        rows = DemandDay.objects.filter(warehouse=warehouse).order_by()
-        products = scope.restrict(rows).values_list("product_id", "product__currency").distinct()
+        days = DemandDay.objects.filter(warehouse=warehouse).order_by()
+        products = scope.restrict(days).values_list("product_id", "product__currency").distinct()
         facts += _by_currency("no_ledger", _("Opening stock"), MISSING, products, revenue)
     return sorted(facts, key=lambda fact: (-fact.revenue, -fact.product_count, fact.code))
 

@@ -42,7 +42,9 @@ def test_the_table_adds_up(tmp_path):
     assert sum(counts) == len(EVERY_KIND)
     assert f"rows read  {len(EVERY_KIND):>12,}" in text
     assert "line 27: Quantity is not a number ('many')" in text
-    assert "New: sales 3, returns 3" in text
+    new = next(line for line in text.splitlines() if line.startswith("New:"))
+    assert "sales 3" in new
+    assert "returns 3" in new
 
 
 def test_json_and_dry_run(tmp_path):

@@ -75,9 +75,17 @@ def _prices_and_assumptions(
     with fence():
         defaults = planning_defaults(currency=currency)
         supplier = assumed_supplier(currency=currency, defaults=defaults)
+    # beyond some hundred products one pass over all sales is quicker than looking each of them up
+    is_bulk = len(product_ids) > 5 * PRODUCT_PIECE
+    everything = observed_prices(None, channels) if is_bulk else {}
     for start in range(0, len(product_ids), PRODUCT_PIECE):
         piece = product_ids[start : start + PRODUCT_PIECE]
-        observed = observed_prices(piece, channels)
+        members = set(piece)
+        observed = (
+            {key: months for key, months in everything.items() if key[0] in members}
+            if is_bulk
+            else observed_prices(piece, channels)
+        )
         with fence():
             prices = record_prices(observed, currency=currency, covered=covered)
             counts = fill_in_products(piece, observed, defaults=defaults, supplier=supplier)

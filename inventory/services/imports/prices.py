@@ -17,25 +17,30 @@ ASSUMED = "ASSUMED"
 MonthPrices = dict[tuple[int, str], dict[date, list[tuple[int, Decimal, date]]]]
 
 
-def observed_prices(product_ids: Sequence[int], channels: Sequence[str]) -> MonthPrices:
-    """(product, channel) -> first of month -> [(order lines, unit price, first day seen)]."""
+def observed_prices(product_ids: Sequence[int] | None, channels: Sequence[str]) -> MonthPrices:
+    """(product, channel) -> first of month -> [(order lines, unit price, first day seen)].
+
+    ``None`` = all products, in one pass over the sales.
+    """
     found: MonthPrices = defaultdict(lambda: defaultdict(list))
-    if not product_ids or not channels:
+    if not channels:
         return found
     month = (
         "to_char(demand_day, 'YYYY-MM')"
         if connection.vendor == "postgresql"
         else "substr(demand_day, 1, 7)"
     )
-    products, places = (", ".join(["%s"] * len(values)) for values in (product_ids, channels))
+    among = f"channel IN ({', '.join(['%s'] * len(channels))})"
+    if product_ids is not None:
+        among += f" AND product_id IN ({', '.join(['%s'] * len(product_ids)) or 'NULL'})"
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT product_id, channel, {month} AS month, unit_price, COUNT(*), MIN(demand_day) "  # noqa: S608
-            f"FROM {Sale._meta.db_table} WHERE product_id IN ({products}) AND channel IN ({places}) "
+            f"FROM {Sale._meta.db_table} WHERE {among} "
             "AND unit_price > 0 "
             f"AND (batch_id IS NULL OR batch_id IN (SELECT id FROM {ImportBatch._meta.db_table} "
             "WHERE state = 'published')) GROUP BY product_id, channel, month, unit_price",
-            [*product_ids, *channels],
+            [*channels, *(product_ids or ())],
         )
         for product_id, channel, month_text, units, lines, first in cursor.fetchall():
             starts = date.fromisoformat(f"{month_text}-01")

@@ -56,7 +56,7 @@ def write_rows(
     insert = _copy_piece if connection.vendor == "postgresql" else _execute_piece
     limit = PIECE_SECONDS[connection.vendor]
     created, start, size = 0, 0, FIRST_PIECE
-    with _roomy_cache():
+    with roomy_cache():
         while start < len(rows):
             end = min(start + size, len(rows))
             began = time.perf_counter()
@@ -118,7 +118,7 @@ def csv_text(rows: TableRows, start: int, end: int) -> io.BytesIO:
 
 
 @contextmanager
-def _roomy_cache() -> Iterator[None]:
+def roomy_cache() -> Iterator[None]:
     """SQLite keeps 2 MB of pages by default; indexes of a large table need more to stay in memory."""
     if connection.vendor != "sqlite":
         yield
