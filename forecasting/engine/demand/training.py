@@ -38,13 +38,15 @@ def train_steps(
     """Train for `steps` (or as many of them as fit into `budget_s`) on batches from `next_batch`.
 
     The first steps are timed; where the budget is too short, the whole schedule is shortened to fit, so the
-    learning rate still reaches its end. An exception from `progress` stops the training and is passed on.
+    learning rate still reaches its end. The weights of the check with the least validation loss are kept.
+    An exception from `progress` stops the training and is passed on.
     """
     started = time.perf_counter()
     curve: list[tuple[int, float, float | None]] = []
     stopped_by = "steps"
     window: list[float] = []
     step, clock = 0, started
+    best_loss, best_weights = math.inf, None
     while step < steps:
         model.optimizer.learning_rate = learning_rate * _schedule(step, steps)
         x, y = next_batch()
@@ -62,6 +64,8 @@ def train_steps(
             steps, stopped_by = step, "time budget"
         if step % max(steps // checks, 1) == 0 or step == steps:
             row = (step, sum(window) / len(window), validate())
+            if row[2] is not None and row[2] < best_loss:
+                best_loss, best_weights = row[2], model.get_weights()
             window = []
             curve.append(row)
             if events is not None:
@@ -70,6 +74,8 @@ def train_steps(
                 progress(step / steps, f"{note}: step {step} of {steps}, loss {row[1]:.4f}")
         elif progress is not None and step % 10 == 0:
             progress(step / steps, f"{note}: step {step} of {steps}")
+    if best_weights is not None:
+        model.set_weights(best_weights)
     return LoopResult(step, stopped_by, curve)
 
 
