@@ -90,7 +90,7 @@ def order_tiles(by_urgency: dict[str, dict[str, Any]]) -> list[Tile]:
                 colour=colour,
                 money=entry["values"],
                 note=note,
-            )  # fmt: skip
+            )
         )
     return tiles
 

@@ -23,8 +23,6 @@ class PageTable(django_tables2.Table):
         empty_text = _("Nothing matches.")
 
 
-
-
 class NumberColumn(django_tables2.Column):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("attrs", {"th": {"class": "num"}, "td": {"class": "num"}})

@@ -32,7 +32,9 @@ class Guarded(PermissionRequiredMixin, View):
         self.at: datetime = timezone.now()
 
     def get_permission_denied_message(self) -> str:
-        missing = [name for name in self.get_permission_required() if not self.request.user.has_perm(name)]
+        missing = [
+            name for name in self.get_permission_required() if not self.request.user.has_perm(name)
+        ]
         return " ".join(describe_permission(name) for name in missing)
 
 
@@ -40,7 +42,11 @@ class Page(Guarded, TemplateView):
     """A page that renders a template."""
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {"now": self.at, "today": timezone.localdate(self.at), **super().get_context_data(**kwargs)}
+        return {
+            "now": self.at,
+            "today": timezone.localdate(self.at),
+            **super().get_context_data(**kwargs),
+        }
 
 
 class ListPage(Page):
@@ -93,7 +99,11 @@ def filter_chips(filters: django_filters.FilterSet, request: HttpRequest) -> lis
     chips = []
     for name, field in filters.form.fields.items():
         value = filters.form.cleaned_data.get(name) if filters.form.is_bound else None
-        if name not in request.GET or value in (None, "", [], False) or (hasattr(value, "exists") and not value):
+        if (
+            name not in request.GET
+            or value in (None, "", [], False)
+            or (hasattr(value, "exists") and not value)
+        ):
             continue
         chips.append({"name": name, "label": str(field.label), "text": _choice_text(field, value)})
     return chips
@@ -120,7 +130,8 @@ def describe_permission(name: str) -> str:
     groups = ", ".join(sorted(group.name for group in found.group_set.all())) if found else ""
     if groups:
         return _("This needs the permission “%(permission)s”. These roles have it: %(groups)s.") % {
-            "permission": label, "groups": groups,
+            "permission": label,
+            "groups": groups,
         }
     return _("This needs the permission “%(permission)s”.") % {"permission": label}
 

@@ -42,9 +42,7 @@ class ModelsPage(Page):
 
 def class_table(backtest: Backtest) -> dict[str, Any]:
     """Scaled pinball loss (else WAPE) by series class: one row a model, one column a class."""
-    models = {
-        name: one for name, one in backtest.by_class.items() if isinstance(one, dict) and one
-    }
+    models = {name: one for name, one in backtest.by_class.items() if isinstance(one, dict) and one}
     classes = sorted({key for one in models.values() for key in one})
     rows = [
         {"model": name, "cells": [_score(one.get(key)) for key in classes]}

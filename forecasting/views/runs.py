@@ -95,8 +95,10 @@ class RunAct(Guarded):
         try:
             if action == "cancel":
                 run = run_services.request_cancel(run_id=pk, by=request.user, at=self.at)
-                text = _now("The run is cancelled.") if run.state == Run.State.CANCELLED else _now(
-                    "The run will stop at its next step."
+                text = (
+                    _now("The run is cancelled.")
+                    if run.state == Run.State.CANCELLED
+                    else _now("The run will stop at its next step.")
                 )
             else:
                 run = run_services.retry_run(run_id=pk, by=request.user, at=self.at)

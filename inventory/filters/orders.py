@@ -21,7 +21,8 @@ STATES = [
 
 class OrderFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(
-        label=_("Search"), method="search",
+        label=_("Search"),
+        method="search",
         widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Number or SKU")}),
     )
     state = django_filters.ChoiceFilter(
@@ -31,7 +32,9 @@ class OrderFilter(django_filters.FilterSet):
         label=_("Supplier"), queryset=Supplier.objects.all(), empty_label=_("Any")
     )
     warehouse = django_filters.ModelChoiceFilter(
-        label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True), empty_label=_("Any")
+        label=_("Warehouse"),
+        queryset=Warehouse.objects.filter(is_active=True),
+        empty_label=_("Any"),
     )
 
     MAIN = ("q", "state", "supplier", "warehouse")
@@ -40,7 +43,9 @@ class OrderFilter(django_filters.FilterSet):
         model = PurchaseOrder
         fields: list[str] = []
 
-    def search(self, rows: QuerySet[PurchaseOrder], name: str, value: str) -> QuerySet[PurchaseOrder]:
+    def search(
+        self, rows: QuerySet[PurchaseOrder], name: str, value: str
+    ) -> QuerySet[PurchaseOrder]:
         return rows.filter(
             Q(number__icontains=value) | Q(lines__product__sku__icontains=value)
         ).distinct()

@@ -19,7 +19,9 @@ def search_field(placeholder: Any) -> forms.TextInput:
 
 def lacking_choices() -> list[tuple[str, str]]:
     words = {"missing": _("%(fact)s missing"), "assumed": _("%(fact)s assumed")}
-    return [(code, str(words[state]) % {"fact": label}) for code, (label, state, _c) in FACTS.items()]
+    return [
+        (code, str(words[state]) % {"fact": label}) for code, (label, state, _c) in FACTS.items()
+    ]
 
 
 class StockFilter(django_filters.FilterSet):
@@ -27,16 +29,24 @@ class StockFilter(django_filters.FilterSet):
         label=_("Search"), method="search", widget=search_field(_("SKU or name"))
     )
     warehouse = django_filters.ModelChoiceFilter(
-        label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True), empty_label=_("Any")
+        label=_("Warehouse"),
+        queryset=Warehouse.objects.filter(is_active=True),
+        empty_label=_("Any"),
     )
     category = django_filters.ModelChoiceFilter(
-        label=_("Category"), field_name="product__category", queryset=Category.objects.all(),
+        label=_("Category"),
+        field_name="product__category",
+        queryset=Category.objects.all(),
         empty_label=_("Any"),
     )
     show = django_filters.ChoiceFilter(
-        label=_("Show"), method="by_level", empty_label=_("All"),
+        label=_("Show"),
+        method="by_level",
+        empty_label=_("All"),
         choices=[
-            ("in", _("In stock")), ("out", _("Nothing on hand")), ("oversold", _("With discrepancies")),
+            ("in", _("In stock")),
+            ("out", _("Nothing on hand")),
+            ("oversold", _("With discrepancies")),
         ],
     )
 
@@ -72,8 +82,10 @@ class ProductFilter(django_filters.FilterSet):
         label=_("Lifecycle"), choices=Product.Lifecycle.choices, empty_label=_("Any")
     )
     supplier = django_filters.ModelChoiceFilter(
-        label=_("Supplier"), field_name="supplier_products__supplier",
-        queryset=Supplier.objects.all(), empty_label=_("Any"),
+        label=_("Supplier"),
+        field_name="supplier_products__supplier",
+        queryset=Supplier.objects.all(),
+        empty_label=_("Any"),
     )
     lacks = django_filters.ChoiceFilter(
         label=_("Facts"), method="by_lacking", empty_label=_("Any"), choices=lacking_choices

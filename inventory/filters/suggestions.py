@@ -23,12 +23,17 @@ class DayInput(forms.DateInput):
 
 class SuggestionFilter(django_filters.FilterSet):
     q = django_filters.CharFilter(
-        label=_("Search"), method="search",
+        label=_("Search"),
+        method="search",
         widget=forms.TextInput(attrs={"type": "search", "placeholder": _("SKU or name")}),
     )
-    urgency = django_filters.ChoiceFilter(label=_("Urgency"), choices=URGENCIES, empty_label=_("Any"))
+    urgency = django_filters.ChoiceFilter(
+        label=_("Urgency"), choices=URGENCIES, empty_label=_("Any")
+    )
     warehouse = django_filters.ModelChoiceFilter(
-        label=_("Warehouse"), queryset=Warehouse.objects.filter(is_active=True), empty_label=_("Any")
+        label=_("Warehouse"),
+        queryset=Warehouse.objects.filter(is_active=True),
+        empty_label=_("Any"),
     )
     supplier = django_filters.ModelChoiceFilter(
         label=_("Supplier"), queryset=Supplier.objects.all(), empty_label=_("Any")
@@ -37,7 +42,9 @@ class SuggestionFilter(django_filters.FilterSet):
         label=_("State"), choices=STATES, method="by_state", empty_label=None
     )
     category = django_filters.ModelChoiceFilter(
-        label=_("Category"), field_name="product__category", queryset=Category.objects.all(),
+        label=_("Category"),
+        field_name="product__category",
+        queryset=Category.objects.all(),
         empty_label=_("Any"),
     )
     confidence = django_filters.ChoiceFilter(
@@ -50,7 +57,9 @@ class SuggestionFilter(django_filters.FilterSet):
         label=_("Order by, to"), field_name="order_by", lookup_expr="lte", widget=DayInput()
     )
     assumed = django_filters.ChoiceFilter(
-        label=_("Lead time or cost"), method="by_assumed", empty_label=_("Any"),
+        label=_("Lead time or cost"),
+        method="by_assumed",
+        empty_label=_("Any"),
         choices=[("yes", _("Assumed")), ("no", _("Known"))],
     )
 
@@ -78,4 +87,6 @@ class SuggestionFilter(django_filters.FilterSet):
         return [self.form[name] for name in self.form.fields if name not in self.MAIN]
 
     def more_used(self) -> bool:
-        return any(self.form.cleaned_data.get(f.name) for f in self.more_fields() if self.form.is_bound)
+        return any(
+            self.form.cleaned_data.get(f.name) for f in self.more_fields() if self.form.is_bound
+        )

@@ -23,8 +23,11 @@ class DecisionForm(forms.Form):
     version = forms.IntegerField(widget=forms.HiddenInput)
     quantity = forms.IntegerField(label=_("Quantity"), min_value=0, required=False)
     reason = forms.ModelChoiceField(
-        label=_("Reason"), queryset=ReasonCode.objects.filter(is_active=True), required=False,
-        to_field_name="code", empty_label=_("Choose a reason…"),
+        label=_("Reason"),
+        queryset=ReasonCode.objects.filter(is_active=True),
+        required=False,
+        to_field_name="code",
+        empty_label=_("Choose a reason…"),
     )
     note = forms.CharField(label=_("Note"), max_length=300, required=False)
     until = forms.DateField(label=_("Until"), required=False, widget=DayInput())
@@ -75,8 +78,11 @@ class BulkForm(forms.Form):
     decision = forms.ChoiceField(choices=[("approve", _("Approve")), ("reject", _("Reject"))])
     rows = forms.CharField(widget=forms.HiddenInput)
     reason = forms.ModelChoiceField(
-        label=_("Reason"), queryset=ReasonCode.objects.filter(is_active=True), required=False,
-        to_field_name="code", empty_label=_("Choose a reason…"),
+        label=_("Reason"),
+        queryset=ReasonCode.objects.filter(is_active=True),
+        required=False,
+        to_field_name="code",
+        empty_label=_("Choose a reason…"),
     )
     note = forms.CharField(label=_("Note"), max_length=300, required=False)
 

@@ -27,7 +27,8 @@ OPTIONS = (
 class ImportForm(forms.Form):
     preset = forms.ChoiceField(label=_("Kind of file"))
     file = forms.FileField(
-        label=_("File"), help_text=_(".csv, .csv.gz or .parquet"),
+        label=_("File"),
+        help_text=_(".csv, .csv.gz or .parquet"),
         widget=forms.ClearableFileInput(attrs={"accept": ".csv,.gz,.parquet"}),
     )
     dry_run = forms.BooleanField(
@@ -37,7 +38,9 @@ class ImportForm(forms.Form):
     warehouse = forms.CharField(
         label=_("Warehouse of rows that name none"), max_length=40, required=False, initial="MAIN"
     )
-    currency = forms.CharField(label=_("Currency of rows that name none"), max_length=3, required=False)
+    currency = forms.CharField(
+        label=_("Currency of rows that name none"), max_length=3, required=False
+    )
     channel = forms.CharField(label=_("Sales channel"), max_length=24, required=False)
     time_zone = forms.CharField(
         label=_("Time zone of new warehouses"), max_length=64, required=False
@@ -45,7 +48,9 @@ class ImportForm(forms.Form):
     date_format = forms.CharField(
         label=_("Date format"), max_length=40, required=False, help_text=_("e.g. %d/%m/%Y")
     )
-    encoding = forms.CharField(label=_("Text encoding"), max_length=40, required=False, initial="utf-8")
+    encoding = forms.CharField(
+        label=_("Text encoding"), max_length=40, required=False, initial="utf-8"
+    )
     hash_customers = forms.BooleanField(
         label=_("Store customer ids as hashes only"), required=False
     )
@@ -53,7 +58,8 @@ class ImportForm(forms.Form):
         label=_("Open the stock ledger with assumed stock"), required=False, initial=True
     )
     keep = forms.MultipleChoiceField(
-        label=_("Import these rows all the same"), required=False,
+        label=_("Import these rows all the same"),
+        required=False,
         widget=forms.CheckboxSelectMultiple,
     )
 

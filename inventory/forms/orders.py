@@ -15,14 +15,16 @@ class ReceiptForm(forms.Form):
     delivery_note = forms.CharField(label=_("Delivery note"), max_length=80, required=False)
     idempotency_key = forms.CharField(max_length=120, widget=forms.HiddenInput)
 
-    def __init__(
-        self, *args: Any, lines: Iterable[PurchaseOrderLine], **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, lines: Iterable[PurchaseOrderLine], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lines = [line for line in lines if line.outstanding_quantity or line.tolerance_quantity]
+        self.lines = [
+            line for line in lines if line.outstanding_quantity or line.tolerance_quantity
+        ]
         for line in self.lines:
             field = forms.IntegerField(
-                label=line.product.sku, min_value=0, required=False,
+                label=line.product.sku,
+                min_value=0,
+                required=False,
                 initial=line.outstanding_quantity,
             )
             self.fields[f"line_{line.pk}"] = field

@@ -110,12 +110,18 @@ def data_freshness(*, scope: Scope) -> dict[str, Any]:
     imported = ImportBatch.objects.filter(state=ImportBatch.State.PUBLISHED).aggregate(
         last=Max("published_at")
     )
-    return {"demand_day": demand["last"], "moved_at": moved["last"], "imported_at": imported["last"]}
+    return {
+        "demand_day": demand["last"],
+        "moved_at": moved["last"],
+        "imported_at": imported["last"],
+    }
 
 
 def product_directory(*, scope: Scope) -> QuerySet[Product]:
     """Products in scope, with ``on_hand`` over the warehouses in scope and ``has_suggestion``."""
-    products = scope.restrict(Product.objects.select_related("category"), product="", warehouse=None)
+    products = scope.restrict(
+        Product.objects.select_related("category"), product="", warehouse=None
+    )
     levels = scope.restrict(StockLevel.objects.filter(product=OuterRef("pk")))
     on_hand = levels.order_by().values("product").annotate(total=Sum("on_hand")).values("total")
     opened = scope.restrict(Suggestion.objects.filter(product=OuterRef("pk"), state="open"))
@@ -124,9 +130,7 @@ def product_directory(*, scope: Scope) -> QuerySet[Product]:
 
 def supplier_directory(*, scope: Scope) -> QuerySet[Supplier]:
     """Suppliers in scope with ``product_count`` and ``open_order_count`` (warehouses in scope)."""
-    suppliers = scope.restrict(
-        Supplier.objects.all(), product=None, warehouse=None, supplier=""
-    )
+    suppliers = scope.restrict(Supplier.objects.all(), product=None, warehouse=None, supplier="")
     is_open = Q(purchase_orders__state__in=PurchaseOrder.OPEN_STATES)
     if scope.warehouse_ids is not None:
         is_open &= Q(purchase_orders__warehouse_id__in=scope.warehouse_ids)

@@ -82,5 +82,7 @@ class SupplierTable(PageTable):
     def render_name(self, record: Any) -> SafeString:
         return format_html(
             '<a href="{}"><strong>{}</strong></a> <span class="soft">{}</span>',
-            reverse("supplier", args=[record.code]), record.name, record.code,
+            reverse("supplier", args=[record.code]),
+            record.name,
+            record.code,
         )

@@ -50,6 +50,6 @@ class SuggestionTable(PageTable):
         order_by = "urgency"
 
     def order_line_value(
-        self, rows: QuerySet[Suggestion], is_descending: bool
+        self, rows: QuerySet[Suggestion], is_descending: bool  # noqa: FBT001 - called by django-tables2
     ) -> tuple[QuerySet[Suggestion], bool]:
         return rows.order_by("-line_value" if is_descending else "line_value", "id"), True

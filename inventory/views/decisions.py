@@ -61,9 +61,7 @@ class SuggestionDecide(Scoped):
         context = page.get_context_data(pk=suggestion.pk, form=form, is_stale=status == 409)
         return render(self.request, page.template_name, context, status=status)
 
-    def row(
-        self, suggestion: Suggestion, extra: dict[str, Any], status: int = 200
-    ) -> HttpResponse:
+    def row(self, suggestion: Suggestion, extra: dict[str, Any], status: int = 200) -> HttpResponse:
         context = {
             "record": suggestion,
             "may_decide": True,
@@ -90,8 +88,6 @@ def decide(form: DecisionForm, *, by: Any, at: Any) -> None:
         decisions.snooze_suggestion(**known, until=data["until"])
 
 
-
-
 class SuggestionBulk(Scoped):
     """Many decisions: first ask once with the totals, then decide and show the outcome row by row."""
 
@@ -113,7 +109,7 @@ class SuggestionBulk(Scoped):
         if not ids:
             messages.warning(request, _("Select at least one row."))
             return redirect(f"{reverse('suggestions')}?{request.POST.get('query', '')}")
-        return self.ask({number: 0 for number in ids}, BulkForm(initial=request.POST.dict()))
+        return self.ask(dict.fromkeys(ids, 0), BulkForm(initial=request.POST.dict()))
 
     def ask(self, seen: dict[int, int], form: BulkForm, status: int = 200) -> HttpResponse:
         rows = grid_rows(suggestions(scope=self.scope)).filter(pk__in=list(seen))
@@ -141,7 +137,9 @@ class SuggestionBulk(Scoped):
             .filter(pk__in=list(data["rows"]))
             .values_list("id", flat=True)
         )
-        versions = {number: version for number, version in data["rows"].items() if number in visible}
+        versions = {
+            number: version for number, version in data["rows"].items() if number in visible
+        }
         results = decisions.bulk_decide(
             versions=versions,
             action=data["decision"],

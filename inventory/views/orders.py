@@ -95,7 +95,11 @@ class OrderStep(Scoped):
         return redirect_back(request, reverse("purchase-order", args=[pk]))
 
     def take(self, step: str, order: PurchaseOrder) -> None:
-        known = {"order_id": order.pk, "by": self.request.user, "version": seen_version(self.request)}
+        known = {
+            "order_id": order.pk,
+            "by": self.request.user,
+            "version": seen_version(self.request),
+        }
         note = self.request.POST.get("note", "")
         if step == "submit":
             accepted = "accept_below_minimum" in self.request.POST
@@ -131,7 +135,9 @@ class OrderReceive(OrderDetail):
                     delivery_note=form.cleaned_data["delivery_note"],
                 )
             except (ValidationError, PermissionDenied) as error:
-                text = " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+                text = (
+                    " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
+                )
                 form.add_error(None, text)
             else:
                 units = sum(line.quantity for line in receipt.lines.all())

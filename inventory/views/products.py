@@ -72,8 +72,9 @@ class SupplierDetail(ScopedPage):
             **context,
             "supplier": supplier,
             "closures": supplier.closures.all(),
-            "conditions": self.scope.restrict(conditions, warehouse=None, supplier="supplier")
-            .order_by("product__sku")[:ROWS_ON_A_DETAIL_PAGE],
+            "conditions": self.scope.restrict(
+                conditions, warehouse=None, supplier="supplier"
+            ).order_by("product__sku")[:ROWS_ON_A_DETAIL_PAGE],
             "limit": ROWS_ON_A_DETAIL_PAGE,
             "orders": open_orders(scope=self.scope).filter(supplier=supplier),
         }

@@ -53,7 +53,8 @@ def describe(rationale: Rationale, suggestion: Suggestion) -> dict[str, Any]:
         "model": rationale.get("model", {}),
         "policy": rationale.get("policy", {}),
         "policy_label": method_labels().get(
-            rationale.get("policy", {}).get("method", ""), rationale.get("policy", {}).get("method", "")
+            rationale.get("policy", {}).get("method", ""),
+            rationale.get("policy", {}).get("method", ""),
         ),
         "waterfall": waterfall(rationale),
         "quantity": rationale.get("quantity"),
@@ -105,6 +106,8 @@ def inputs(rationale: Rationale) -> list[dict[str, Any]]:
         (_("Lead time"), "lead_time_days", _("days"), "lead_time_assumed"),
         (_("Lead time deviation"), "lead_time_sd_days", _("days"), "lead_time_assumed"),
         (_("Review period"), "review_period_days", _("days"), ""),
+        (_("Days to cover"), "protection_days", _("days"), "lead_time_assumed"),
+        (_("Order on"), "order_on", "", ""),
         (_("Minimum order quantity"), "min_order_quantity", "", ""),
         (_("Order multiple"), "order_multiple", "", ""),
         (_("Unit cost"), "unit_cost", currency, "cost_assumed"),
@@ -122,11 +125,12 @@ def inputs(rationale: Rationale) -> list[dict[str, Any]]:
 
 def charts(rationale: Rationale) -> dict[str, Any]:
     """Data of the three charts with their words; the script adds none of its own."""
-    if not rationale:
+    projection = rationale.get("projection", {})
+    if not rationale.get("waterfall"):
         return {}
     return {
         "demand": rationale.get("demand"),
-        "projection": rationale.get("projection"),
+        "projection": projection if "with_order" in projection else None,
         "waterfall": [*waterfall(rationale)],
         "quantity": rationale.get("quantity"),
         "words": {

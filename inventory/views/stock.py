@@ -65,9 +65,7 @@ class StockItem(ScopedPage):
         series = daily_series(
             scope=self.scope, **at, since=today - timedelta(days=CHART_DAYS), until=today
         )
-        live = suggestions(scope=self.scope).filter(
-            **at, state__in=Suggestion.LIVE_STATES
-        )
+        live = suggestions(scope=self.scope).filter(**at, state__in=Suggestion.LIVE_STATES)
         return {
             **context,
             "product": product,

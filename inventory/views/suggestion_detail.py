@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404
 from inventory.filters.suggestions import SuggestionFilter
 from inventory.forms.decisions import DecisionForm
 from inventory.models import Decision, PurchaseOrderLine, Suggestion
-from inventory.views.rationale import describe
 from inventory.selectors.suggestions import suggestions
 from inventory.tables.suggestions import URGENT_FIRST
 from inventory.views.base import ScopedPage
+from inventory.views.rationale import describe
 from inventory.views.suggestions import with_default_state
 
 NEIGHBOUR_ROWS = 2000
@@ -28,7 +28,8 @@ class SuggestionDetail(ScopedPage):
         context = super().get_context_data(**kwargs)
         queue = suggestions(scope=self.scope)
         suggestion = get_object_or_404(
-            queue.select_related("order_line__order"), pk=kwargs["pk"],
+            queue.select_related("order_line__order"),
+            pk=kwargs["pk"],
         )
         user = self.request.user
         previous, following, position, total = self.neighbours(queue, suggestion)
@@ -40,7 +41,9 @@ class SuggestionDetail(ScopedPage):
             "is_stale": kwargs.get("is_stale", False),
             "may_decide": user.has_perm("inventory.decide_suggestion"),
             "may_second": user.has_perm("inventory.second_approve_suggestion"),
-            "decisions": Decision.objects.filter(suggestion=suggestion).select_related("by", "reason"),
+            "decisions": Decision.objects.filter(suggestion=suggestion).select_related(
+                "by", "reason"
+            ),
             "earlier": Decision.objects.filter(
                 suggestion__product=suggestion.product_id,
                 suggestion__warehouse=suggestion.warehouse_id,
@@ -51,7 +54,13 @@ class SuggestionDetail(ScopedPage):
             "open_lines": PurchaseOrderLine.objects.filter(
                 product=suggestion.product_id,
                 order__warehouse=suggestion.warehouse_id,
-                order__state__in=("draft", "awaiting_approval", "approved", "sent", "part_received"),
+                order__state__in=(
+                    "draft",
+                    "awaiting_approval",
+                    "approved",
+                    "sent",
+                    "part_received",
+                ),
             ).select_related("order"),
             "previous": previous,
             "following": following,
@@ -64,7 +73,9 @@ class SuggestionDetail(ScopedPage):
         self, queue: QuerySet[Suggestion], suggestion: Suggestion
     ) -> tuple[int | None, int | None, int, int]:
         """The rows before and after this one in the filtered grid that the person came from."""
-        query = with_default_state(self.request.GET if self.request.method == "GET" else QueryDict())
+        query = with_default_state(
+            self.request.GET if self.request.method == "GET" else QueryDict()
+        )
         rows = SuggestionFilter(query, queryset=queue).qs.order_by(*URGENT_FIRST)
         ids = list(rows.values_list("id", flat=True)[:NEIGHBOUR_ROWS])
         if suggestion.pk not in ids:

@@ -51,5 +51,3 @@ def with_default_state(query: Any) -> Any:
     if not data.get("state"):
         data["state"] = Suggestion.State.OPEN
     return data
-
-

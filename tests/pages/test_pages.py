@@ -184,7 +184,10 @@ def test_an_import_takes_the_file_in_and_queues_its_run(as_user, alice, eve, set
         "file": SimpleUploadedFile("sales.csv", text),
     }  # fmt: skip
     address = reverse("import-upload")
-    assert as_user(eve).post(address, {**data, "file": SimpleUploadedFile("s.csv", text)}).status_code == 403
+    assert (
+        as_user(eve).post(address, {**data, "file": SimpleUploadedFile("s.csv", text)}).status_code
+        == 403
+    )
     client = as_user(alice)
     answer = client.post(address, data)
     batch = ImportBatch.objects.get()
@@ -222,7 +225,9 @@ def test_the_report_of_an_import_adds_up(as_user, eve, noon):
     assert "is not a number" in answer.content.decode()
     report["rows_read"] = 11
     ImportBatch.objects.update(report=report)
-    assert "does not add up" in as_user(eve).get(reverse("import", args=[batch.pk])).content.decode()
+    assert (
+        "does not add up" in as_user(eve).get(reverse("import", args=[batch.pk])).content.decode()
+    )
 
 
 def test_what_does_not_exist_is_a_page_too(as_user, eve):

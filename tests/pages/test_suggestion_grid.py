@@ -100,9 +100,7 @@ def test_another_quantity_needs_a_reason_and_is_an_override(as_user, alice, prop
     )  # fmt: skip
 
 
-def test_a_quantity_beside_the_packs_is_refused_with_the_next_possible_one(
-    as_user, alice, propose
-):
+def test_a_quantity_beside_the_packs_is_refused_with_the_next_possible_one(as_user, alice, propose):
     answer = decide(as_user(alice), propose(), quantity=80, reason="customer_order")
     assert answer.status_code == 422
     assert "84" in answer.content.decode()
@@ -180,7 +178,9 @@ class TestBulk:
         assert not Decision.objects.exists()
         data = {"confirmed": "1", "decision": "approve", "rows": asked.context["packed"]}
         done = client.post(self.address, data)
-        outcomes = {line["result"].suggestion_id: line["result"].outcome for line in done.context["lines"]}
+        outcomes = {
+            line["result"].suggestion_id: line["result"].outcome for line in done.context["lines"]
+        }
         assert outcomes.pop(assumed.pk) == "refused"
         assert set(outcomes.values()) == {"done"}
 
@@ -201,7 +201,9 @@ class TestBulk:
         done = client.post(self.address, {**data, "reason": "budget"})
         assert done.context["counts"]["done"] == 1
 
-    def test_all_filtered_means_the_filter_of_the_address(self, as_user, alice, propose_many, propose):
+    def test_all_filtered_means_the_filter_of_the_address(
+        self, as_user, alice, propose_many, propose
+    ):
         propose_many(3)
         propose(urgency="later")
         data = {"decision": "approve", "all_filtered": "1", "query": "urgency=later"}
@@ -234,7 +236,9 @@ class TestDetail:
 
     def test_neighbours_follow_the_filter(self, as_user, alice, propose_many):
         propose_many(3)
-        ids = list(Suggestion.objects.order_by("-expected_lost_margin").values_list("pk", flat=True))
+        ids = list(
+            Suggestion.objects.order_by("-expected_lost_margin").values_list("pk", flat=True)
+        )
         shown = as_user(alice).get(reverse("suggestion", args=[ids[1]]), {"urgency": "today"})
         assert (shown.context["previous"], shown.context["following"]) == (ids[0], ids[2])
         assert (shown.context["position"], shown.context["total"]) == (2, 3)

@@ -115,7 +115,7 @@ const CHARTS = {
     const axis = days(projection.from, projection.with_order.p50.length);
     const { with_order: yes, without_order: no } = projection;
     const flags = (projection.incoming || []).map((one) => ({
-      xAxis: one.expected_on, lineStyle: { color: one.is_late ? RED : LEAF },
+      xAxis: one.expected_on || one.day, lineStyle: { color: one.is_late ? RED : LEAF },
       label: { formatter: `+${one.quantity}${one.is_late ? ` (${words.late})` : ""}`, color: one.is_late ? RED : LEAF, fontSize: 11 },
     })).filter((one) => axis.includes(one.xAxis));
     if (projection.arrives_on && axis.includes(projection.arrives_on)) {
