@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import BigIntegerField, CharField, DateField, F, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce
 
 from inventory.models import PurchaseOrder, PurchaseOrderLine, StockLevel, Suggestion
 from inventory.selectors.scope import Scope
 
 STATES_IN_APPROVAL = (PurchaseOrder.State.DRAFT, PurchaseOrder.State.AWAITING_APPROVAL)
+LEVEL = "level"
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,26 @@ def stock_positions(
     """
     narrow = {"product_id": product_id, "warehouse_id": warehouse_id}
     chosen = {name: value for name, value in narrow.items() if value is not None}
+    levels: dict[tuple[int, int], tuple[int, int]] = {}
     incoming: dict[tuple[int, int], list[Incoming]] = defaultdict(list)
-    for key, item in _order_lines(scope, chosen, today):
-        incoming[key].append(item)
-    for key, item in _waiting_suggestions(scope, chosen, today):
-        incoming[key].append(item)
-    levels = {
-        (product, warehouse): (on_hand, reserved)
-        for product, warehouse, on_hand, reserved in scope.restrict(
-            StockLevel.objects.filter(**chosen)
-        ).values_list("product_id", "warehouse_id", "on_hand", "reserved")
-    }
+    # one statement is one snapshot: a receipt that is booked meanwhile counts as on hand or as on order
+    rows = _lines_in_flight(scope, chosen).union(
+        _waiting_suggestions(scope, chosen), _levels(scope, chosen), all=True
+    )
+    for product, warehouse, quantity, other, expected_on, document, state in rows:
+        if state == LEVEL:
+            levels[product, warehouse] = (quantity, other)
+            continue
+        is_suggestion = state == Suggestion.State.AWAITING_SECOND_APPROVAL
+        incoming[product, warehouse].append(
+            Incoming(
+                quantity=quantity - other,
+                expected_on=expected_on,
+                document=f"S-{document}" if is_suggestion else document,
+                state=state,
+                is_late=expected_on is not None and today is not None and expected_on < today,
+            )
+        )
     for key in sorted(levels.keys() | incoming.keys()):
         on_hand, reserved = levels.get(key, (0, 0))
         items = sorted(incoming.get(key, ()), key=lambda item: item.expected_on or date.max)
@@ -91,61 +103,64 @@ def stock_positions(
         )
 
 
-def _order_lines(
-    scope: Scope, chosen: dict[str, int], today: date | None
-) -> Iterator[tuple[tuple[int, int], Incoming]]:
-    on_order_line = {
-        "order__warehouse_id" if k == "warehouse_id" else k: v for k, v in chosen.items()
-    }
-    lines = scope.restrict(
-        PurchaseOrderLine.objects.filter(
-            order__state__in=PurchaseOrder.OPEN_STATES,
-            quantity__gt=F("received_quantity"),
-            **on_order_line,
-        ),
-        warehouse="order__warehouse",
-    ).values_list(
-        "product_id", "order__warehouse_id", "quantity", "received_quantity", "expected_on",
-        "order__expected_on", "order__number", "order__state",
-    )  # fmt: skip
-    for product, warehouse, quantity, received, line_day, order_day, number, state in lines:
-        expected_on = line_day or order_day
-        yield (
-            (product, warehouse),
-            Incoming(
-                quantity=quantity - received,
-                expected_on=expected_on,
-                document=number,
-                state=state,
-                is_late=_is_late(expected_on, today),
-            ),
+# Each part has the columns product, warehouse, quantity, what to take off it (levels: reserved), expected
+# day, document, state.
+def _lines_in_flight(scope: Scope, chosen: dict[str, int]) -> QuerySet[Any, Any]:
+    names = {"product_id": "product_id", "warehouse_id": "order__warehouse_id"}
+    lines = PurchaseOrderLine.objects.filter(
+        order__state__in=PurchaseOrder.OPEN_STATES,
+        quantity__gt=F("received_quantity"),
+        **{names[name]: value for name, value in chosen.items()},
+    )
+    return (
+        scope.restrict(lines, warehouse="order__warehouse")
+        .order_by()
+        .values_list(
+            "product_id",
+            "order__warehouse_id",
+            "quantity",
+            "received_quantity",
+            Coalesce("expected_on", "order__expected_on"),
+            "order__number",
+            "order__state",
         )
+    )
 
 
-def _waiting_suggestions(
-    scope: Scope, chosen: dict[str, int], today: date | None
-) -> Iterator[tuple[tuple[int, int], Incoming]]:
-    waiting = scope.restrict(
-        Suggestion.objects.filter(
-            state=Suggestion.State.AWAITING_SECOND_APPROVAL, kind=Suggestion.Kind.BUY, **chosen
+def _waiting_suggestions(scope: Scope, chosen: dict[str, int]) -> QuerySet[Any, Any]:
+    waiting = Suggestion.objects.filter(
+        state=Suggestion.State.AWAITING_SECOND_APPROVAL, kind=Suggestion.Kind.BUY, **chosen
+    )
+    return (
+        scope.restrict(waiting)
+        .order_by()
+        .values_list(
+            "product_id",
+            "warehouse_id",
+            "final_quantity",
+            Value(0, output_field=BigIntegerField()),
+            "expected_on",
+            Cast("id", CharField()),
+            "state",
         )
-    ).values_list("id", "product_id", "warehouse_id", "final_quantity", "expected_on", "state")
-    for pk, product, warehouse, quantity, expected_on, state in waiting:
-        yield (
-            (product, warehouse),
-            Incoming(
-                quantity=quantity or 0,
-                expected_on=expected_on,
-                document=f"S-{pk}",
-                state=state,
-                is_late=_is_late(expected_on, today),
-            ),
+    )
+
+
+def _levels(scope: Scope, chosen: dict[str, int]) -> QuerySet[Any, Any]:
+    return (
+        scope.restrict(StockLevel.objects.filter(**chosen))
+        .order_by()
+        .values_list(
+            "product_id",
+            "warehouse_id",
+            "on_hand",
+            "reserved",
+            Value(None, output_field=DateField()),
+            Value("", output_field=CharField()),
+            Value(LEVEL, output_field=CharField()),
         )
+    )
 
 
 def _is_in_approval(item: Incoming) -> bool:
     return item.state in (*STATES_IN_APPROVAL, Suggestion.State.AWAITING_SECOND_APPROVAL)
-
-
-def _is_late(expected_on: date | None, today: date | None) -> bool:
-    return expected_on is not None and today is not None and expected_on < today

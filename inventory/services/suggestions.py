@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from inventory.models import Decision, Suggestion
@@ -137,6 +137,7 @@ def propose_orders(
     changes nothing.
 
     Args:
+        at: when the run began to read; rows decided after it are not brought back by what it read.
         covered: the (product id, warehouse id) pairs that the run looked at; ``None`` = all. Rows outside
             are not superseded.
     """
@@ -178,7 +179,7 @@ def _write_chunk(
             .order_by("id")
         )
     }
-    rejected = _rejected_on_same_data(proposals)
+    settled = _settled(proposals, at)
     new: list[Suggestion] = []
     changed: list[Suggestion] = []
     told: list[Suggestion] = []
@@ -188,9 +189,9 @@ def _write_chunk(
             row.latest_model_quantity = proposal.suggested_quantity
             told.append(row)
             outcome.kept_touched += 1
-        elif proposal.key in rejected and row is None:
-            rejected[proposal.key].latest_model_quantity = proposal.suggested_quantity
-            told.append(rejected[proposal.key])
+        elif row is None and proposal.key in settled:
+            settled[proposal.key].latest_model_quantity = proposal.suggested_quantity
+            told.append(settled[proposal.key])
             outcome.kept_touched += 1
         elif not proposal.is_wanted:
             continue  # the row, if there is one, is superseded with the others
@@ -287,17 +288,25 @@ def _is_touched(row: Any) -> bool:
     return row.state not in UNTOUCHED_STATES or row.has_decision
 
 
-def _rejected_on_same_data(proposals: Sequence[OrderProposal]) -> dict[ProposalKey, Suggestion]:
-    """Return what people rejected of these proposals when it rested on data of the same cutoff."""
+def _settled(proposals: Sequence[OrderProposal], at: datetime) -> dict[ProposalKey, Suggestion]:
+    """Return the rows that people decided and that these proposals would only bring back.
+
+    Either a person rejected the order on data of the same cutoff, or somebody decided while the run was
+    at work: what it read of stock and orders does not know that decision.
+    """
     cutoffs = {proposal.key: proposal.rationale.get("cutoff") for proposal in proposals}
-    rows = Suggestion.objects.filter(
-        product_id__in={proposal.product_id for proposal in proposals},
+    on_same_data = Q(
         state=Suggestion.State.REJECTED,
         rationale__cutoff__in={cutoff for cutoff in cutoffs.values() if cutoff},
+    )
+    rows = Suggestion.objects.filter(
+        on_same_data | Q(decided_at__gt=at),
+        product_id__in={proposal.product_id for proposal in proposals},
     ).order_by("id")
     found: dict[ProposalKey, Suggestion] = {}
     for row in rows:
         key = (row.product_id, row.warehouse_id, row.kind)
-        if key in cutoffs and row.rationale.get("cutoff") == cutoffs[key]:
+        is_later = row.decided_at is not None and row.decided_at > at
+        if key in cutoffs and (is_later or row.rationale.get("cutoff") == cutoffs[key]):
             found[key] = row
     return found

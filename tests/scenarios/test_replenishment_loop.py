@@ -16,7 +16,7 @@ from inventory.selectors.demand import daily_series, demand_rows
 from inventory.selectors.scope import Scope
 from inventory.selectors.stock import stock_positions
 from inventory.services.ledger import open_ledger
-from inventory.services.purchasing import approve_order, receive_order, send_order, submit_order
+from inventory.services.purchasing import receive_order, send_order, submit_order
 from inventory.services.sales import ReturnLine, SaleLine, record_returns, record_sales
 from inventory.services.suggestions import (
     OrderProposal,
@@ -154,8 +154,7 @@ def test_from_sale_to_sale(shop, supplier, alice, bob, carol, dave):
     order = decided.order_line.order
     assert order.lines.count() == 2
     order = submit_order(order_id=order.pk, by=carol, at=morning)
-    if order.state == "awaiting_approval":
-        order = approve_order(order_id=order.pk, by=bob, at=morning)
+    assert (order.state, order.four_eyes) == ("approved", True)
     order = send_order(order_id=order.pk, by=carol, at=morning)
     assert order.expected_on == morning.date() + timedelta(days=12)
 
