@@ -138,4 +138,4 @@ def test_ledger_and_model_agree():
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_ledger_and_model_agree_for_long():
-    run_machine(examples=300, steps=60)
+    run_machine(examples=100, steps=40)
