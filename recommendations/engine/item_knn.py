@@ -56,14 +56,23 @@ class ItemKNN(Recommender):
         if not len(positions):
             return [None] * len(asked)
         strength = weights * np.exp2(-ages / self.params.history_half_life_days)
-        index, value = self.neighbour_index[positions], self.neighbour_value[positions]
-        speakers: list[Any] = []
-        for target, is_known in zip(asked, known, strict=True):
-            parts = np.where(index == target, value, 0).sum(axis=1) * strength
-            best = int(np.argmax(parts))
-            speaks = bool(is_known) and parts[best] > 0
-            speakers.append(self.catalogue.ids[positions[best]].item() if speaks else None)
-        return speakers
+        is_asked = np.zeros(len(self.catalogue), dtype=bool)
+        is_asked[asked[known]] = True
+        index = self.neighbour_index[positions]
+        speaker, place = np.nonzero(is_asked[index])
+        parts = self.neighbour_value[positions[speaker], place] * strength[speaker]
+        best: dict[int, tuple[float, int]] = {}
+        for item, part, row in zip(
+            index[speaker, place].tolist(), parts.tolist(), speaker.tolist(), strict=True
+        ):
+            if part > best.get(item, (0.0, -1))[0]:
+                best[item] = (part, row)
+        return [
+            self.catalogue.ids[positions[best[item][1]]].item()
+            if is_known and item in best
+            else None
+            for item, is_known in zip(asked.tolist(), known.tolist(), strict=True)
+        ]
 
     def similar(self, item_id: Any, k: int, allowed: Allowed = None) -> tuple[IdArray, FloatArray]:
         positions, known = self.catalogue.positions([item_id])
