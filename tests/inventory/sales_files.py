@@ -3,7 +3,10 @@
 import csv
 import gzip
 import io
+from datetime import UTC, datetime
 from pathlib import Path
+
+from inventory.services.imports import create_batch, run_import
 
 HEADING = (
     "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID",
@@ -83,3 +86,28 @@ EVERY_KIND = (
     ("rejected", row(order="500007", sku="A@B")),
     ("rejected", row(order="500007", quantity="1.5")),
 )
+
+
+AT = datetime(2010, 2, 1, 12, tzinfo=UTC)
+JANUARY = [
+    row(order="1", sku="85048", quantity=10, price="2.00", at="2010-01-04 10:00:00"),
+    row(order="1", sku="85049", quantity=4, price="5.00", at="2010-01-04 10:00:00"),
+    row(order="2", sku="85048", quantity=6, price="2.00", at="2010-01-05 11:00:00", customer="2"),
+    row(order="3", sku="85048", quantity=8, price="1.50", at="2010-01-06 09:00:00"),
+    row(order="C4", sku="85048", quantity=-8, price="1.50", at="2010-01-06 12:00:00"),
+    row(order="C5", sku="85049", quantity=-1, price="5.00", at="2010-01-20 12:00:00"),
+]
+FEBRUARY = [
+    row(order="6", sku="85048", quantity=3, price="2.50", at="2010-02-03 10:00:00"),
+    row(order="6", sku="85050", quantity=2, price="9.00", at="2010-02-03 10:00:00", customer="7"),
+    row(order="C7", sku="85048", quantity=-5, price="2.00", at="2010-02-05 10:00:00"),
+]
+
+
+def import_rows(folder, rows, *, at=AT, name="sales.csv", dry_run=False, **options):
+    path = write_csv(folder / name, rows)
+    batch = create_batch(
+        preset="online-retail", at=at, path=str(path), options=options, dry_run=dry_run
+    )
+    run_import(batch=batch, at=at)
+    return batch
