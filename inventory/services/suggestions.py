@@ -210,8 +210,13 @@ def _write_chunk(
             changed.append(row)
             outcome.withheld += bool(proposal.blocked_because)
     Suggestion.objects.bulk_create(new, batch_size=CHUNK)
-    Suggestion.objects.bulk_update(
-        changed, [*CONTENT_FIELDS, "urgency_rank", "run_id", "version"], batch_size=50
+    # as an upsert: bulk_update would spell out a CASE for each of the fields
+    Suggestion.objects.bulk_create(
+        changed,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[*CONTENT_FIELDS, "urgency_rank", "run_id", "version"],
+        batch_size=CHUNK,
     )
     Suggestion.objects.bulk_update(told, ["latest_model_quantity"], batch_size=CHUNK)
 
