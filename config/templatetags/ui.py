@@ -184,7 +184,8 @@ def day(value: date | datetime | str | None) -> str:
         return DASH
     if isinstance(value, str):
         value = date.fromisoformat(value[:10])
-    return formats.date_format(value, "j M Y" if value.year != timezone.localdate().year else "j M")
+    is_this_year = value.year == timezone.localdate().year
+    return formats.date_format(value, _("j M") if is_this_year else _("j M Y"))
 
 
 @register.filter

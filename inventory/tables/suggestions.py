@@ -27,7 +27,7 @@ class SuggestionTable(PageTable):
     pick = django_tables2.Column(
         verbose_name="", orderable=False, empty_values=(), attrs={"th": {"class": "fit"}}
     )
-    urgency = django_tables2.Column(order_by=URGENT_FIRST)
+    urgency = django_tables2.Column(_("Urgency"), order_by=URGENT_FIRST)
     product = TitleColumn(_("Product"), order_by=("product__sku",))
     warehouse = django_tables2.Column(_("Warehouse"), order_by=("warehouse__code",))
     supplier = django_tables2.Column(_("Supplier"), order_by=("supplier__name",), visible=False)
@@ -50,6 +50,8 @@ class SuggestionTable(PageTable):
         order_by = "urgency"
 
     def order_line_value(
-        self, rows: QuerySet[Suggestion], is_descending: bool  # noqa: FBT001 - called by django-tables2
+        self,
+        rows: QuerySet[Suggestion],
+        is_descending: bool,  # noqa: FBT001 - called by django-tables2
     ) -> tuple[QuerySet[Suggestion], bool]:
         return rows.order_by("-line_value" if is_descending else "line_value", "id"), True
