@@ -65,6 +65,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         *VIEW, "inventory.decide_suggestion", "inventory.change_suggestion",
         "inventory.second_approve_suggestion", "inventory.approve_purchaseorder",
     ),
+    # the account that the shop's API key acts for
+    "shop": ("catalog.view_product", "inventory.add_sale", "inventory.add_return"),
 }  # fmt: skip
 # Administrators keep the installation running; buying is not theirs.
 ADMIN_APPS = ("catalog", "inventory", "forecasting", "recommendations", "auth")

@@ -13,5 +13,7 @@ MayReceive = HasScope("stock:write", permission="inventory.receive_purchaseorder
 MayReadStock = HasScope("stock:read", permission="inventory.view_stocklevel")
 MayReadLedger = HasScope("stock:read", permission="inventory.view_stockmovement")
 MayReadProducts = HasScope("catalog:read", permission="catalog.view_product")
+MaySendSales = HasScope("sales:write", permission="inventory.add_sale")
+MaySendReturns = HasScope("sales:write", permission="inventory.add_return")
 # Some rows of a bulk decision may need more; the service asks for it row by row.
 MayDecideInBulk = HasScope("planning:write", permission="inventory.view_suggestion")

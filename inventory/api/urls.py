@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from inventory.api import purchasing, stock, suggestions
+from inventory.api import purchasing, sales, stock, suggestions
 
 urlpatterns = [
     path("suggestions/", suggestions.SuggestionList.as_view(), name="suggestions"),
@@ -46,6 +46,8 @@ urlpatterns = [
         purchasing.CloseShortView.as_view(),
         name="close-order-short",
     ),
+    path("sales/", sales.SalesView.as_view(), name="sales"),
+    path("returns/", sales.ReturnsView.as_view(), name="returns"),
     path("stock-levels/", stock.StockLevelList.as_view(), name="stock-levels"),
     path("stock-movements/", stock.MovementList.as_view(), name="stock-movements"),
     path("products/", stock.ProductList.as_view(), name="products"),
