@@ -121,11 +121,11 @@ def _check_second_run(noon):
 
 def _check_decided_rows(noon):
     """What was ordered is netted, what was rejected stays rejected on the same data."""
-    planner = User.objects.get(username="admin")
+    approver = User.objects.get(username="anton")
     first, second = Suggestion.objects.filter(state=Suggestion.State.OPEN)[:2]
-    approve_suggestion(suggestion_id=first.pk, by=planner, at=noon, version=first.version)
+    approve_suggestion(suggestion_id=first.pk, by=approver, at=noon, version=first.version)
     reject_suggestion(
-        suggestion_id=second.pk, reason_code="budget", note="", by=planner, at=noon,
+        suggestion_id=second.pk, reason_code="budget", note="", by=approver, at=noon,
         version=second.version,
     )  # fmt: skip
     plan(noon)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -36,6 +37,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)  # also where a shell ignores Ctrl-C
+        if not options["prepare_only"]:
+            _refuse_taken_port(options["host"], options["port"])
         self._prepare(seed=options["seed"])
         if options["prepare_only"]:
             self.stdout.write(f"Prepared after {time.monotonic() - started:.0f} s.")
@@ -45,7 +50,6 @@ class Command(BaseCommand):
         gunicorn = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
         web = [*gunicorn, "--bind", f"{options['host']}:{options['port']}", "config.wsgi"]
         worker = [sys.executable, "manage.py", "worker"]
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end like Ctrl-C
         with _children({"web": web, "worker": worker}, environment) as children:
             self._wait_until_ready(address, children)
             self._announce(address, seconds=time.monotonic() - started)
@@ -59,7 +63,7 @@ class Command(BaseCommand):
         if Suggestion.objects.exists():
             self.stdout.write("Forecasts, policies and suggestions of the last start are kept.")
         else:
-            self._step("Forecasts, policies, suggestions", "plan")
+            self._step("Forecasts, policies, suggestions", "plan", "--budget-s", "60")
             self._step("Recommendations", "train", "recommender")
 
     def _step(self, title: str, *command: str) -> None:
@@ -119,6 +123,18 @@ class Command(BaseCommand):
                 time.sleep(1)
         except KeyboardInterrupt:
             return
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    """Minutes of training should not end at a port that another server has."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"{host}:{port} cannot be used ({error.strerror}). Choose another: make demo PORT=8001"
+            ) from error
 
 
 def _log_file(name: str) -> Path:
