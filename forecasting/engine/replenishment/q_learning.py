@@ -34,7 +34,7 @@ class QLearningParameters:
     least_steps: int = 300
     full_steps_up_to: int = 4
     strata: int = 4
-    discount: float = 0.95
+    discount: float = 0.94
     discount_fixed_cost: float = 0.985
     explore: float = 0.15
     restart: float = 0.03
@@ -132,6 +132,7 @@ def _learn_projected(
     tabulated = kernel_tables(tables)
     learn_steps: Any = kernels.learn_projected
     tenth = max(steps // 10 // schedule.epochs * schedule.epochs, schedule.epochs)
+    snapshots: list[FloatArray] = []
     for start in range(0, steps, tenth):
         part = slice(start, start + tenth)
         learn_steps(
@@ -154,8 +155,12 @@ def _learn_projected(
             parameters.restart,
             top,
         )
+        if 2 * start >= steps:
+            snapshots.append(value.copy())
         if progress is not None:
             progress(min((start + tenth) / steps, 1.0))
+    # The mean of the later iterates has less noise than the last one (Polyak & Juditsky 1992).
+    value = np.mean(snapshots, axis=0)
     return QLearningPolicy(problem, value, knots, discount, classical.order_up_to_levels)
 
 
