@@ -30,7 +30,7 @@ from datetime import datetime, UTC
 from django.db import transaction
 from inventory.models import ImportBatch
 from inventory.services.imports import run_import, writers
-writers.FIRST_PIECE = 2
+writers.FIRST_PIECE = {"sqlite": 2, "postgresql": 2}
 pieces = int(sys.argv[3])
 batch = ImportBatch.objects.get(pk=sys.argv[2])
 def progress(fraction, note):
