@@ -41,7 +41,10 @@ class Command(BaseCommand):
             signal.signal(number, signal.default_int_handler)  # also where a shell ignores Ctrl-C
         if not options["prepare_only"]:
             _refuse_taken_port(options["host"], options["port"])
-        self._prepare(seed=options["seed"])
+        try:
+            self._prepare(seed=options["seed"])
+        except KeyboardInterrupt as interrupt:
+            raise CommandError("Stopped. The next start goes on with what is there.") from interrupt
         if options["prepare_only"]:
             self.stdout.write(f"Prepared after {time.monotonic() - started:.0f} s.")
             return
