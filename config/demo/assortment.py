@@ -25,10 +25,10 @@ SUPPLIERS: list[tuple[str, str, int, float, int, list[int], str]] = [
     # code, name, lead time, its deviation, review period, order weekdays, minimum order value
     ("NORDHOLZ", "Nordholz Handel", 6, 1.0, 7, [0, 1, 2, 3, 4], "150"),
     ("ALPINA", "Alpina Imports", 10, 2.0, 7, [0, 2], "250"),
-    ("LOTUS", "Lotus Trading", 28, 5.0, 14, [], "900"),
+    ("LOTUS", "Lotus Trading", 24, 4.0, 7, [], "900"),
     ("VERDE", "Verde & Figli", 14, 3.0, 7, [1, 3], "300"),
     ("HARBOUR", "Harbour Wholesale", 4, 0.8, 7, [], "100"),
-    ("KAOLIN", "Kaolin Ceramics", 21, 4.0, 14, [0], "500"),
+    ("KAOLIN", "Kaolin Ceramics", 20, 3.0, 7, [0], "500"),
 ]
 ADJECTIVES = (
     "Amber",

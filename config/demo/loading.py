@@ -53,7 +53,9 @@ def load_demo(
     """
     if not company.is_empty():
         raise ValidationError(
-            _("There are products or warehouses already: the demo company needs an empty database."),
+            _(
+                "There are products or warehouses already: the demo company needs an empty database."
+            ),
             code="not_empty",
         )
     yield _("People and places")
@@ -99,7 +101,9 @@ def _open_stock(
         balances = {
             product.pk: int(history.on_hand[-1, i, position]) for i, product in enumerate(products)
         }
-        open_ledger(warehouse=warehouse, balances=balances, at=at, note=_("Opening of the demo company"))
+        open_ledger(
+            warehouse=warehouse, balances=balances, at=at, note=_("Opening of the demo company")
+        )
 
 
 def _open_orders(
@@ -169,7 +173,9 @@ def _record_events(seed: int, assortment: Assortment, history: History) -> None:
                     "user_id": customer,
                     "session_id": f"s-{customer}-{day}",
                     "consent": True,
-                    "occurred_at": (moment - timedelta(seconds=40 * (len(steps) - step))).isoformat(),
+                    "occurred_at": (
+                        moment - timedelta(seconds=40 * (len(steps) - step))
+                    ).isoformat(),
                     "items": [{"product_id": assortment.sku[item], "quantity": 1}],
                 }
             )

@@ -95,7 +95,9 @@ def prune_artifacts(*, purpose: str, keep: int) -> int:
     unused = [root / path for path in old.values_list("path", flat=True)]
     old.delete()
     known = set(Artifact.objects.filter(purpose=purpose).values_list("path", flat=True))
-    yesterday = time.time() - 86_400  # a younger folder may belong to a training that is about to end
+    yesterday = (
+        time.time() - 86_400
+    )  # a younger folder may belong to a training that is about to end
     for folder in (root / purpose).iterdir():
         if str(folder.relative_to(root)) not in known and folder.stat().st_mtime < yesterday:
             unused.append(folder)

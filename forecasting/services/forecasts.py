@@ -13,7 +13,7 @@ from forecasting.models import Artifact, Forecast, ForecastRun
 from forecasting.services.artifacts import artifact_folder, champion
 from forecasting.services.doors import open_door
 from forecasting.services.horizons import QUANTILES, cumulative_days, horizon_days
-from forecasting.services.panels import SeriesIndex, demand_panel
+from forecasting.services.panels import SeriesIndex, bring_demand_up_to_date, demand_panel
 from inventory.models import DemandDay
 from inventory.selectors.scope import Scope
 
@@ -32,6 +32,7 @@ def execute_forecast(context: RunContext) -> dict[str, Any]:
     """Run kind "demand.forecast": parameters cutoff (ISO day)."""
     cutoff = date.fromisoformat(context.parameters["cutoff"])
     context.progress(0.02, _("Reading demand"))
+    bring_demand_up_to_date(until=cutoff)
     horizon = horizon_days()
     panel, series = demand_panel(until=cutoff, grain="D", horizon=horizon, scope=Scope.everything())
     artifact = champion(purpose=Artifact.Purpose.DEMAND)

@@ -9,6 +9,7 @@ from forecasting.services.doors import open_door
 from inventory.models import Warehouse
 from inventory.selectors.demand import demand_rows
 from inventory.selectors.scope import Scope
+from inventory.services.demand_days import refresh_demand_days
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,14 @@ class SeriesIndex:
 
     def key(self, unique_id: str) -> tuple[int, int]:
         return self.keys[unique_id]
+
+
+REFRESH_DAYS = 35
+
+
+def bring_demand_up_to_date(*, until: date) -> None:
+    """Mark the days that the ledger closed at zero: without a sale nobody has looked at them yet."""
+    refresh_demand_days(since=until - timedelta(days=REFRESH_DAYS), until=until)
 
 
 def demand_panel(*, until: date, grain: str, horizon: int, scope: Scope) -> tuple[Any, SeriesIndex]:

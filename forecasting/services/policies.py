@@ -26,7 +26,7 @@ from forecasting.services.facts import Facts, planning_facts
 from forecasting.services.rationale import DemandAhead
 from inventory.selectors.scope import Scope
 
-LEARNED, CLASSICAL = "q_learning", "base_stock"
+LEARNED = "q_learning"
 SMALLEST_DAILY_MEAN = 0.01
 GUARD_FACTOR = 3
 CHUNK = 200
@@ -57,19 +57,19 @@ def execute_policy_training(context: RunContext) -> dict[str, Any]:
             continue
         learned, classical, verdict = _learn(sized, seed)
         name = f"{key[0]}-{key[1]}"
-        for label, policy in ((LEARNED, learned), (CLASSICAL, classical)):
+        for label, policy in (("learned", learned), ("classical", classical)):
             stored, description = policy.to_arrays()
             arrays.update({f"{name}.{label}.{part}": values for part, values in stored.items()})
-            documents[f"{name}.{label}"] = description
+            documents[f"{name}.{label}"] = {"method": policy.method, "policy": description}
         stored, description = sized.problem.to_arrays()
         arrays.update({f"{name}.problem.{part}": values for part, values in stored.items()})
         documents[f"{name}.problem"] = {"problem": description, "quantum": sized.quantum}
-        entries.append((key, name, verdict))
+        entries.append((key, name, (verdict, classical.method)))
     open_door("artifact_store").write_artifact(
         folder, kind="replenishment_policies", arrays={"policies": arrays},
         documents={"policies": documents},
     )  # fmt: skip
-    shipped = sum(verdict.ships for _key, _name, verdict in entries)
+    shipped = sum(verdict.ships for _key, _name, (verdict, _method) in entries)
     decision = _(
         "%(shipped)d of %(count)d learned policies are cheaper than the classical rule."
     ) % {
@@ -82,7 +82,7 @@ def execute_policy_training(context: RunContext) -> dict[str, Any]:
         artifact = register_artifact(
             identity=identity, path=path, purpose=Artifact.Purpose.POLICY, engine=LEARNED,
             run=context.run, at=context.at, data_to=cutoff, seed=seed,
-            parameters={"forecast_run": run.pk, "classical": CLASSICAL},
+            parameters={"forecast_run": run.pk},
             metrics={"policies": len(entries), "shipped": shipped},
         )  # fmt: skip
     rows = _write_rows(context, artifact, entries)
@@ -129,12 +129,17 @@ def sized_problem(facts: Facts, ahead: DemandAhead, forecast: Forecast, today: d
 def _learn(sized: Any, seed: int) -> tuple[Any, Any, Any]:
     engine = open_door("replenishment")
     learned = engine.learn_policy(sized.problem, LEARNED, seed=seed)
-    classical = engine.learn_policy(sized.problem, CLASSICAL, seed=seed)
+    classical = engine.learn_policy(sized.problem, classical_method(sized.problem), seed=seed)
     return (
         learned,
         classical,
         open_door("gate").compare_policies(sized.problem, classical, learned, seed=seed),
     )
+
+
+def classical_method(problem: Any) -> str:
+    """The best classical rule of the problem's kind: an order that itself costs money is placed less often."""
+    return "s_S" if problem.fixed_cost > 0 else "base_stock"
 
 
 @dataclass
@@ -170,7 +175,7 @@ def _write_rows(
                     PolicyEvaluation(
                         policy=policy,
                         cost=verdict.challenger_cost,
-                        classical_method=CLASSICAL,
+                        classical_method=method,
                         classical_cost=verdict.champion_cost,
                         fill_rate=verdict.challenger_fill_rate,
                         classical_fill_rate=verdict.champion_fill_rate,
@@ -178,12 +183,14 @@ def _write_rows(
                         ships=verdict.ships,
                         reason=verdict.reason,
                     )
-                    for policy, (_key, _name, verdict) in zip(policies, chunk, strict=True)
+                    for policy, (_key, _name, (verdict, method)) in zip(
+                        policies, chunk, strict=True
+                    )
                 ]
             )
         written += [
             _Row(policy.pk, verdict.ships)
-            for policy, (_key, _name, verdict) in zip(policies, chunk, strict=True)
+            for policy, (_key, _name, (verdict, _method)) in zip(policies, chunk, strict=True)
         ]
     return written
 
@@ -232,12 +239,12 @@ class PolicyBook:
         problem = engine.ReplenishmentProblem.from_arrays(
             self._part(f"{name}.problem."), described["problem"]
         )
-        policies = {
-            label: engine.policy_from_parts(
-                method, problem, self._part(f"{name}.{method}."), self.documents[f"{name}.{method}"]
+        policies = {}
+        for label in ("classical", "learned"):
+            stored = self.documents[f"{name}.{label}"]
+            policies[label] = engine.policy_from_parts(
+                stored["method"], problem, self._part(f"{name}.{label}."), stored["policy"]
             )
-            for label, method in (("classical", CLASSICAL), ("learned", LEARNED))
-        }
         lead = facts.conditions.lead_days(today)
         arrivals = [
             (0 if item.expected_on is None else (item.expected_on - today).days, item.quantity)
@@ -254,10 +261,10 @@ class PolicyBook:
             "quantity": self._admissible(facts, plan[chosen].quantity),
             "order_up_to": level,
             "reorder_point": max(level - round(ahead.mean_over(facts.conditions.review_days)), 0),
-            "answers": [_answer(facts, plan[label], label) for label in ("classical", "learned")]
-            + [_answer(facts, plan[plans.DO_NOTHING], "nothing")],
+            "answers": [_answer(plan[label], label, policies[label].method) for label in policies]
+            + [_answer(plan[plans.DO_NOTHING], "nothing", "")],
             "chosen": chosen,
-            "policy": {"method": LEARNED if chosen == "learned" else CLASSICAL, "reason": reason},
+            "policy": {"method": policies[chosen].method, "reason": reason},
             "cycle_service_level": self.cycle_service_level,
         }
 
@@ -306,11 +313,10 @@ class PolicyBook:
         }  # fmt: skip
 
 
-def _answer(facts: Facts, answer: Any, label: str) -> dict[str, Any]:
-    methods = {"classical": CLASSICAL, "learned": LEARNED, "nothing": ""}
+def _answer(answer: Any, label: str, method: str) -> dict[str, Any]:
     return {
         "name": label,
-        "method": methods[label],
+        "method": method,
         "quantity": answer.quantity,
         "expected_cost": round(answer.expected_cost, 4),
         "holding_cost": round(answer.holding_cost, 4),

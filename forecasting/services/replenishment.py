@@ -1,5 +1,6 @@
 """Where the two worlds meet: forecast, stock position and policy become suggested orders."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -65,6 +66,13 @@ def execute_suggestions(context: RunContext) -> dict[str, Any]:
             )
         _add(total, outcome)
         context.progress((start + len(chunk)) / len(keys), _("Proposing orders"))
+    with context.fenced():
+        _add(
+            total,
+            propose_orders(
+                proposals=[], run_id=context.run.pk, at=context.at, covered=_forgotten(forecasts)
+            ),
+        )
     return {
         "series": len(keys),
         **vars(total),
@@ -261,6 +269,12 @@ def _dense(rows: list[tuple[date, int, bool]], cutoff: date) -> dict[str, Any]:
         history[(day - first).days] = quantity
         stocked_out[(day - first).days] = int(out)
     return {"history_from": first.isoformat(), "history": history, "stocked_out": stocked_out}
+
+
+def _forgotten(forecasts: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Pairs with a live suggestion that are not forecast any more, discontinued ones for example."""
+    live = Suggestion.objects.filter(state__in=Suggestion.LIVE_STATES)
+    return set(live.values_list("product_id", "warehouse_id")) - set(forecasts)
 
 
 def _add(total: ProposalOutcome, part: ProposalOutcome) -> None:

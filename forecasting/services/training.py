@@ -17,7 +17,7 @@ from forecasting.services.artifacts import (
 )
 from forecasting.services.doors import open_door
 from forecasting.services.horizons import horizon_days
-from forecasting.services.panels import demand_panel
+from forecasting.services.panels import bring_demand_up_to_date, demand_panel
 from inventory.selectors.scope import Scope
 
 BASELINES = ("weekday_mean", "seasonal_naive", "moving_average", "sba")
@@ -26,6 +26,7 @@ ORIGIN_STEP_DAYS = 14
 BACKTEST_HORIZON_DAYS = 28
 SHORTEST_HISTORY_DAYS = 120
 DEFAULT_BUDGET_SECONDS = 240
+UPDATE_SHARE = 4  # a quarter of the steps again, with the held-back weeks
 
 
 def execute_training(context: RunContext) -> dict[str, Any]:
@@ -42,6 +43,7 @@ def execute_training(context: RunContext) -> dict[str, Any]:
         "budget_s": given.get("budget_s", DEFAULT_BUDGET_SECONDS),
     }
     context.progress(0.01, _("Reading demand"))
+    bring_demand_up_to_date(until=cutoff)
     horizon = horizon_days()
     panel, _series = demand_panel(
         until=cutoff, grain="D", horizon=horizon, scope=Scope.everything()
@@ -53,16 +55,22 @@ def execute_training(context: RunContext) -> dict[str, Any]:
             )
             % {"days": panel.n_periods, "needed": SHORTEST_HISTORY_DAYS}
         }
-    model = {"horizon": horizon, **given.get("model", {})}
-    judged = judge(
-        panel, engine=engine, model=model, cutoff=cutoff, seed=seed, limits=limits,
-        progress=_part(context, 0.05, 0.5),
-    )  # fmt: skip
     identity, path, folder = new_artifact_path(purpose=Artifact.Purpose.DEMAND)
     logs = settings.VAR_DIR / "tensorboard" / str(identity)
-    forecaster = open_door("demand").build(engine, {**model, "log_dir": str(logs)})
-    report = forecaster.fit(
-        panel, cutoff, seed=seed, progress=_part(context, 0.55, 0.4), **limits
+    model = {"horizon": horizon, **given.get("model", {})}
+    fitted: dict[str, Any] = {}
+    judged = judge(
+        panel, engine=engine, model={**model, "log_dir": str(logs)}, cutoff=cutoff, seed=seed,
+        limits=limits, progress=_part(context, 0.05, 0.7), fitted=fitted,
+    )  # fmt: skip
+    forecaster = fitted[engine]
+    judged_report = judged["reports"][engine]
+    # The weeks that judged it were held back; the same network goes on learning with them.
+    report = forecaster.update(
+        panel,
+        steps=max(judged_report["steps"] // UPDATE_SHARE, 5),
+        origin=cutoff,
+        progress=_part(context, 0.75, 0.2),
     ).to_dict()
     context.progress(0.96, _("Writing the model"))
     forecaster.save(folder)
@@ -81,11 +89,11 @@ def execute_training(context: RunContext) -> dict[str, Any]:
                 "tensorboard": str(logs.relative_to(settings.VAR_DIR)),
             },
             metrics=judged["results"][engine],
-            learning_curve=[list(row) for row in report["learning_curve"]],
+            learning_curve=[list(row) for row in joined_curve(judged_report, report)],
             data_from=panel.day_of(0).astype(object),
             data_to=cutoff,
             seed=seed,
-            steps=report["steps"],
+            steps=judged_report["steps"] + report["steps"],
         )
         decide_champion(
             artifact=artifact, serves=judged["passed"], decision=judged["decision"], at=context.at
@@ -96,9 +104,9 @@ def execute_training(context: RunContext) -> dict[str, Any]:
             "serves": judged["passed"],
             "decision": judged["decision"],
             "series": panel.n_series,
-            "steps": report["steps"],
-            "seconds": round(report["seconds"], 1),
-            "stopped_by": report["stopped_by"],
+            "steps": judged_report["steps"] + report["steps"],
+            "seconds": round(judged_report["seconds"] + report["seconds"], 1),
+            "stopped_by": judged_report["stopped_by"],
         }
         context.complete(result)
     return result
@@ -142,11 +150,12 @@ def judge(
     limits: dict[str, Any],
     progress: Any,
     others: tuple[str, ...] = (),
+    fitted: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Compare a network with the simple models, and with the recipe that serves now if it is another one.
 
     Recipes are compared, not trained models: each is fitted at the first origin, so that an incumbent that
-    has already seen the test days has no advantage. Returns results by model, the decision in words, the
+    has already seen the test days has no advantage. `fitted` takes the models by name. Returns results by model, the decision in words, the
     best simple model ("fallback") and the demand classes in which the network lost to it.
     """
     backtests = open_door("backtest")
@@ -161,7 +170,7 @@ def judge(
     ]
     results = backtests.backtest(
         panel, origins, BACKTEST_HORIZON_DAYS, recipes, seed=seed, summed=(7, 28), progress=progress,
-        **limits,
+        keep_model=None if fitted is None else fitted.__setitem__, **limits,
     )  # fmt: skip
     fallback = min(BASELINES, key=lambda name: results[name].overall["scaled_pinball"])
     gates = [backtests.gate(results[engine], results[fallback])]
@@ -184,6 +193,7 @@ def judge(
         "lost_classes": lost,
         "origins": [origin.isoformat() for origin in origins],
         "results": {name: _finite(result.overall) for name, result in results.items()},
+        "reports": {name: result.reports[0] for name, result in results.items()},
         "by_class": {name: _finite(result.by_class) for name, result in results.items()},
     }
 
@@ -200,6 +210,15 @@ def _record_backtest(context: RunContext, judged: dict[str, Any]) -> Backtest:
         decision=judged["decision"],
         created_at=context.at,
     )
+
+
+def joined_curve(
+    first: dict[str, Any], then: dict[str, Any]
+) -> list[tuple[int, float, float | None]]:
+    """The learning curves of a training and of its continuation, on one axis of steps."""
+    offset = first["steps"]
+    later = [(offset + step, train, check) for step, train, check in then["learning_curve"]]
+    return [*first["learning_curve"], *later]
 
 
 def _part(context: RunContext, start: float, share: float) -> Any:

@@ -18,7 +18,10 @@ from forecasting.services.planning import start_plan, training_is_due
 from inventory.models import Decision, PurchaseOrderLine, Suggestion
 from inventory.services.suggestions import approve_suggestion, reject_suggestion
 
-pytestmark = [pytest.mark.ml, pytest.mark.django_db(transaction=True, databases=["default", "edge"])]
+pytestmark = [
+    pytest.mark.ml,
+    pytest.mark.django_db(transaction=True, databases=["default", "edge"]),
+]
 UNTIL = date(2026, 11, 21)
 
 

@@ -1,15 +1,18 @@
 """The story of the product in one test: what is sold comes back to the shelf, and people decide how much.
 
-Sale → demand → (forecast and policy) → suggestion → override above the limit → second approval → order →
+Sale → demand → forecast → policy → suggestion → override above the limit → second approval → order →
 partial receipt → ledger → sale.
 """
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 
+from catalog.tasks import run_inline
+from forecasting.models import Policy
+from forecasting.services.planning import start_plan
 from inventory.exceptions import NotAllowed
 from inventory.models import StockLevel, StockMovement, Suggestion
 from inventory.selectors.demand import daily_series, demand_rows
@@ -19,16 +22,14 @@ from inventory.services.ledger import open_ledger
 from inventory.services.purchasing import receive_order, send_order, submit_order
 from inventory.services.sales import ReturnLine, SaleLine, record_returns, record_sales
 from inventory.services.suggestions import (
-    OrderProposal,
     approve_suggestion,
     override_suggestion,
-    propose_orders,
     second_approve,
 )
 from inventory.services.verification import verify_ledger
 from tests.factories import ProductFactory, SupplierProductFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.ml, pytest.mark.django_db]
 ALL = Scope.everything()
 OPENING = datetime(2026, 10, 1, tzinfo=UTC)
 
@@ -61,12 +62,27 @@ def sell(warehouse, product, day, quantity, order):
     )
 
 
+def plan(at, cutoff):
+    """The nightly chain without a training: a month of sales is too short for a network."""
+    with time_machine.travel(at, tick=True):
+        runs = start_plan(at=at, cutoff=cutoff, train=False)
+        run_inline(runs[0], with_followers=True, quiet=True)
+    for run in runs:
+        run.refresh_from_db()
+        assert run.state == "succeeded", run.error
+
+
 def on_hand(product):
     return StockLevel.objects.get(product=product).on_hand
 
 
-def test_from_sale_to_sale(shop, supplier, alice, bob, carol, dave):
+def test_from_sale_to_sale(shop, alice, bob, carol, dave, settings, tmp_path):
+    settings.ARTIFACT_ROOT = tmp_path / "artifacts"
     warehouse, mug, cup = shop
+
+    # Cups go one a day and are nearly gone.
+    for day in range(32):
+        sell(warehouse, cup, day, 1, day)
 
     # Autumn: two mugs a day until the shelf is empty on day 29; then a customer wants three and gets none.
     for day in range(30):
@@ -101,22 +117,19 @@ def test_from_sale_to_sale(shop, supplier, alice, bob, carol, dave):
     )
     assert series.quantities == [2] * 30 + [3, 0]
     assert series.stocked_out == [False] * 29 + [True, True, False]
-    assert sum(row[3] for row in demand_rows(scope=ALL, until=cutoff)) == 63
+    assert sum(row[3] for row in demand_rows(scope=ALL, until=cutoff)) == 63 + 32
 
-    # The run proposes; one row per product, however often it runs.
+    # Night: forecast, policies and suggestions, by the chain of runs; one row per product, however often.
     night = OPENING + timedelta(days=32, hours=3)
-    proposal = OrderProposal(
-        product_id=mug.pk, warehouse_id=warehouse.pk, supplier_id=supplier.pk, kind="buy",
-        suggested_quantity=60, unit_cost=Decimal("3.10"), currency="EUR", min_order_quantity=12,
-        order_multiple=12, urgency="stocked_out", confidence="high", order_by=night.date(),
-        expected_on=night.date() + timedelta(days=12), stockout_on=cutoff, on_hand=1, on_order=0,
-        days_of_cover=0.5, expected_lost_margin=Decimal("100.80"), why="covers 28 days",
-        origin="policy:base_stock", uses_assumed_facts=False, rationale={"cutoff": cutoff.isoformat()},
-    )  # fmt: skip
-    for_cups = replace(proposal, product_id=cup.pk, suggested_quantity=24, urgency="later")
-    for run_id in (1, 2):
-        propose_orders(proposals=[proposal, for_cups], run_id=run_id, at=night)
-    assert Suggestion.objects.count() == 2
+    plan(night, cutoff)
+    row = Suggestion.objects.get(product=mug)
+    assert (row.urgency, row.on_hand, row.suggested_quantity % 12) == ("too_late", 1, 0)
+    assert sum(step["value"] for step in row.rationale["waterfall"]) == row.suggested_quantity
+    assert row.rationale["demand"]["stocked_out"][-3:] == [1, 1, 0]
+    assert set(Policy.objects.values_list("product__sku", flat=True)) == {"MUG-1", "CUP-1"}
+    before = list(Suggestion.objects.order_by("id").values_list("id", "version"))
+    plan(night, cutoff)
+    assert list(Suggestion.objects.order_by("id").values_list("id", "version")) == before
 
     # Morning: Christmas is near, so Alice wants far more than suggested; that is above her limit.
     morning = night + timedelta(hours=6)
@@ -135,17 +148,16 @@ def test_from_sale_to_sale(shop, supplier, alice, bob, carol, dave):
     cups = approve_suggestion(
         suggestion_id=Suggestion.objects.get(product=cup).pk, by=alice, at=morning, version=1
     )
-    assert cups.state == "converted"
+    assert (cups.state, cups.final_quantity) == ("converted", cups.suggested_quantity)
 
     # What waits is in flight already: the next run cannot order it again, and cannot take it back.
     positions = {one.product_id: one for one in stock_positions(scope=ALL)}
-    assert (positions[mug.pk].in_approval, positions[cup.pk].in_approval) == (720, 24)
-    outcome = propose_orders(
-        proposals=[replace(proposal, suggested_quantity=96)], run_id=3, at=night + timedelta(days=1)
-    )
-    assert outcome.kept_touched == 1
+    in_approval = (positions[mug.pk].in_approval, positions[cup.pk].in_approval)
+    assert in_approval == (720, cups.suggested_quantity)
+    plan(night + timedelta(hours=8), cutoff)
     waiting.refresh_from_db()
-    assert (waiting.final_quantity, waiting.latest_model_quantity) == (720, 96)
+    assert (waiting.state, waiting.final_quantity) == ("awaiting_second_approval", 720)
+    assert not Suggestion.objects.filter(product=cup, state="open").exists()
 
     # Bob gives the second approval; both lines gather in one order, which Carol submits.
     with pytest.raises(NotAllowed):

@@ -80,12 +80,13 @@ def backtest(
     summed: Sequence[int] = (),
     progress: Progress | None = None,
     keep: Callable[[str, str, Forecast], None] | None = None,
+    keep_model: Callable[[str, Forecaster], None] | None = None,
 ) -> dict[str, Result]:
     """Forecast `horizon` periods from each origin and compare with what came.
 
     models: registry names, or label -> (name, parameters). Without `refit` a model is fitted at the first
     origin only and sees later data as input alone. `summed`: numbers of periods whose sums are scored.
-    `keep` is called with label, origin and forecast.
+    `keep` is called with label, origin and forecast, `keep_model` with label and the model as it ended.
     """
     named = models if isinstance(models, Mapping) else {name: (name, {}) for name in models}
     indices = sorted(panel.index_of(origin) for origin in origins)
@@ -115,6 +116,8 @@ def backtest(
             predict_s += time.perf_counter() - started
             if keep is not None:
                 keep(label, day, forecasts[-1])
+        if keep_model is not None:
+            keep_model(label, model)
         results[label] = _result(label, windows, forecasts, summed, fit_s, predict_s, reports)
     return results
 
