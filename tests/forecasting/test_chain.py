@@ -1,5 +1,6 @@
 """The nightly chain on a small demo company: train, forecast, learn policies, suggest; and again."""
 
+import itertools
 from datetime import date
 from decimal import Decimal
 
@@ -82,7 +83,7 @@ def _check_forecasts():
     for forecast in run.forecasts.all():
         levels = sorted(forecast.quantiles, key=float)
         assert len(forecast.mean) == run.horizon
-        for lower, upper in zip(levels, levels[1:], strict=False):
+        for lower, upper in itertools.pairwise(levels):
             pairs = zip(forecast.quantiles[lower], forecast.quantiles[upper], strict=True)
             assert all(0 <= low <= high for low, high in pairs)
             for days in run.cumulative_days:
@@ -116,7 +117,7 @@ def _check_second_run(noon):
     before = dict(Suggestion.objects.values_list("id", "version"))
     assert not training_is_due(cutoff=UNTIL)
     runs = plan(noon)
-    assert [run.kind for run in runs][0] == "demand.forecast"
+    assert next(run.kind for run in runs) == "demand.forecast"
     assert runs[-1].result["created"] == 0
     assert dict(Suggestion.objects.values_list("id", "version")) == before
     assert ForecastRun.objects.filter(is_current=True).count() == 1
@@ -158,7 +159,8 @@ def test_a_demo_company_is_the_same_for_the_same_seed():
     assert one.sold.tobytes() == other.sold.tobytes()
     assert one.lines["customer"].tobytes() == other.lines["customer"].tobytes()
     assert one.campaigns == other.campaigns
-    assert (one.stocked_out.mean() > 0.005) and (one.stocked_out.mean() < 0.3)
+    assert one.stocked_out.mean() > 0.005
+    assert one.stocked_out.mean() < 0.3
     assert any(campaign.starts_on > UNTIL for campaign in one.campaigns)
 
 
