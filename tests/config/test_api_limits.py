@@ -135,12 +135,14 @@ class TestRaces:
         assert len([count for count in counts if count <= 20]) == 20
 
     def test_reading_before_writing_lets_more_pass(self, time_machine_at):
-        """The canary: a counter that is read first and written then."""
+        """The canary: a counter that is read first and written then, all readers before the first writer."""
+        everybody_has_read = threading.Barrier(8)
 
         def work(_number):
             seen = []
             for _request in range(10):
                 row, _is_new = RequestCount.objects.get_or_create(bucket="naive", minute=1)
+                everybody_has_read.wait(20)
                 seen.append(row.requests + 1)
                 RequestCount.objects.filter(pk=row.pk).update(requests=row.requests + 1)
             return seen
