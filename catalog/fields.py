@@ -60,7 +60,8 @@ class MoneyField(models.BigIntegerField):  # type: ignore[type-arg]
             )
         return int(units)
 
-    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
+    # the flag is positional because Django calls it so
+    def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:  # noqa: FBT001, FBT002
         return value if prepared else self.get_prep_value(value)
 
     def from_db_value(self, value: int | None, expression: Any, connection: Any) -> Decimal | None:

@@ -10,7 +10,15 @@ from forecasting.models import Artifact, Backtest, Forecast, ForecastRun, Policy
 
 @admin.register(Artifact)
 class ArtifactAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "purpose", "engine", "is_champion", "data_to", "steps", "decision")
+    list_display = (
+        "created_at",
+        "purpose",
+        "engine",
+        "is_champion",
+        "data_to",
+        "steps",
+        "decision",
+    )
     list_filter = ("purpose", "engine", "is_champion")
     search_fields = ("id", "engine", "decision")
     list_select_related = ("run",)
@@ -26,7 +34,14 @@ class BacktestAdmin(ReadOnlyAdmin):
 
 @admin.register(ForecastRun)
 class ForecastRunAdmin(ReadOnlyAdmin):
-    list_display = ("created_at", "cutoff", "horizon", "is_current", "served_value_share", "artifact")
+    list_display = (
+        "created_at",
+        "cutoff",
+        "horizon",
+        "is_current",
+        "served_value_share",
+        "artifact",
+    )
     list_filter = ("is_current", "grain")
     list_select_related = ("artifact", "run")
 

@@ -10,8 +10,14 @@ P = PurchaseOrder.State
 SUGGESTION_TRANSITIONS: Mapping[str, frozenset[str]] = {
     S.OPEN: frozenset(
         {
-            S.APPROVED, S.OVERRIDDEN, S.AWAITING_SECOND_APPROVAL, S.REJECTED, S.SNOOZED, S.WITHHELD,
-            S.SUPERSEDED, S.EXPIRED,
+            S.APPROVED,
+            S.OVERRIDDEN,
+            S.AWAITING_SECOND_APPROVAL,
+            S.REJECTED,
+            S.SNOOZED,
+            S.WITHHELD,
+            S.SUPERSEDED,
+            S.EXPIRED,
         }
     ),
     S.SNOOZED: frozenset({S.OPEN, S.SUPERSEDED, S.EXPIRED}),

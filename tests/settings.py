@@ -2,11 +2,12 @@
 
 import os
 import tempfile
+from pathlib import Path
 
 os.environ.setdefault("GRANARY_VAR", tempfile.mkdtemp(prefix="granary-tests-"))
 
-from config.settings import *  # noqa: E402, F403
-from config.settings import DATABASES, STORAGES  # noqa: E402
+from config.settings import *  # noqa: F403
+from config.settings import DATABASES, STORAGES
 
 DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -22,7 +23,7 @@ for _alias, _database in DATABASES.items():
     if _database["ENGINE"] == "config.sqlite3":
         # a file, not memory: threads and worker processes of a test see the same database
         _database["TEST"] = {
-            "NAME": os.path.join(os.environ["GRANARY_VAR"], f"test-{_alias}{_suffix}.sqlite3")
+            "NAME": str(Path(os.environ["GRANARY_VAR"]) / f"test-{_alias}{_suffix}.sqlite3")
         }
     else:
         _database["TEST"] = {"NAME": f"test_granary{_suffix}"}

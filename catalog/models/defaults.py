@@ -20,30 +20,36 @@ class PlanningDefaults(models.Model):
     min_order_quantity = models.PositiveIntegerField(_("minimum order quantity"), default=1)
     order_multiple = models.PositiveIntegerField(_("order multiple"), default=1)
     cost_share_percent = models.PositiveSmallIntegerField(
-        _("unit cost as share of the price (%)"), default=50,
+        _("unit cost as share of the price (%)"),
+        default=50,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
     )
     opening_stock_days = models.PositiveSmallIntegerField(
         _("opening stock (days of recent sales)"), default=21
     )
     holding_cost_percent_per_year = models.PositiveSmallIntegerField(
-        _("holding cost (% of the unit cost a year)"), default=25,
+        _("holding cost (% of the unit cost a year)"),
+        default=25,
         validators=[MinValueValidator(1), MaxValueValidator(500)],
     )
     order_line_cost = MoneyField(_("cost of one order line"), default=Decimal("0"))
     target_cycle_service_level = models.FloatField(
-        _("target cycle service level"), default=0.95,
+        _("target cycle service level"),
+        default=0.95,
         validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
     )
     four_eyes = models.BooleanField(
-        _("second approver above limits"), default=True,
+        _("second approver above limits"),
+        default=True,
         help_text=_("Off: one person may decide everything. Every order then says so."),
     )
 
     class Meta:
         verbose_name = _("planning defaults")
         verbose_name_plural = _("planning defaults")
-        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_row_of_planning_defaults")]
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_planning_defaults")
+        ]
 
     def __str__(self) -> str:
         return str(_("Planning defaults"))

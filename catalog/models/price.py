@@ -18,7 +18,8 @@ class Price(models.Model):
     valid_from = models.DateField(_("valid from"))
     valid_to = models.DateField(_("valid to (inclusive)"), null=True, blank=True)
     is_observed = models.BooleanField(
-        _("read off past sales"), default=False,
+        _("read off past sales"),
+        default=False,
         help_text=_("Such a price was not known in advance, so no forecast may learn from it."),
     )
 
@@ -27,7 +28,9 @@ class Price(models.Model):
         verbose_name_plural = _("prices")
         ordering = ["product", "channel", "valid_from"]
         constraints = [
-            models.UniqueConstraint(fields=["product", "channel", "valid_from"], name="one_price_per_start"),
+            models.UniqueConstraint(
+                fields=["product", "channel", "valid_from"], name="one_price_per_start"
+            ),
             models.CheckConstraint(condition=Q(amount__gte=0), name="price_not_negative"),
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
@@ -48,7 +51,11 @@ class Promotion(models.Model):
     ends_on = models.DateField(_("to (inclusive)"))
     discount_percent = models.PositiveSmallIntegerField(_("discount (%)"), default=0)
     category = models.ForeignKey(
-        Category, models.PROTECT, null=True, blank=True, related_name="promotions",
+        Category,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="promotions",
         verbose_name=_("category"),
     )
     products = models.ManyToManyField(Product, blank=True, related_name="promotions")
@@ -58,8 +65,12 @@ class Promotion(models.Model):
         verbose_name_plural = _("promotions")
         ordering = ["-starts_on"]
         constraints = [
-            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="promotion_ends_after_start"),
-            models.CheckConstraint(condition=Q(discount_percent__lte=100), name="promotion_discount_percent"),
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")), name="promotion_ends_after_start"
+            ),
+            models.CheckConstraint(
+                condition=Q(discount_percent__lte=100), name="promotion_discount_percent"
+            ),
         ]
 
     def __str__(self) -> str:

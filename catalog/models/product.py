@@ -16,7 +16,12 @@ class Category(models.Model):
     code = models.CharField(_("code"), max_length=40, unique=True, validators=[validate_code])
     name = models.CharField(_("name"), max_length=120)
     parent = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="children", verbose_name=_("parent")
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("parent"),
     )
 
     class Meta:
@@ -41,7 +46,12 @@ class Product(models.Model):
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     category = models.ForeignKey(
-        Category, models.PROTECT, null=True, blank=True, related_name="products", verbose_name=_("category")
+        Category,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="products",
+        verbose_name=_("category"),
     )
     brand = models.CharField(_("brand"), max_length=80, blank=True)
     unit = models.CharField(_("stock unit"), max_length=16, default="piece")
@@ -49,11 +59,19 @@ class Product(models.Model):
         _("lifecycle"), max_length=16, choices=Lifecycle.choices, default=Lifecycle.ACTIVE
     )
     successor = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="predecessors",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="predecessors",
         verbose_name=_("successor"),
     )
     history_source = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="+",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("use sales history of"),
     )
     unit_cost = MoneyField(_("unit cost"), null=True, blank=True)
@@ -71,7 +89,8 @@ class Product(models.Model):
         ordering = ["sku"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(unit_cost__isnull=True) | Q(unit_cost__gte=0), name="product_cost_not_negative"
+                condition=Q(unit_cost__isnull=True) | Q(unit_cost__gte=0),
+                name="product_cost_not_negative",
             ),
             models.CheckConstraint(
                 condition=Q(list_price__isnull=True) | Q(list_price__gte=0),
@@ -105,9 +124,12 @@ class ProductRelation(models.Model):
         verbose_name = _("product relation")
         verbose_name_plural = _("product relations")
         constraints = [
-            models.UniqueConstraint(fields=["product", "related", "kind"], name="one_relation_per_kind"),
+            models.UniqueConstraint(
+                fields=["product", "related", "kind"], name="one_relation_per_kind"
+            ),
             models.CheckConstraint(
-                condition=Q(confidence__gte=0) & Q(confidence__lte=1), name="relation_confidence_0_1"
+                condition=Q(confidence__gte=0) & Q(confidence__lte=1),
+                name="relation_confidence_0_1",
             ),
             models.CheckConstraint(condition=~Q(product=F("related")), name="relation_between_two"),
         ]

@@ -28,19 +28,34 @@ class Run(models.Model):
         GPU = "gpu", _("GPU")
 
     kind = models.CharField(_("kind"), max_length=60)
-    queue = models.CharField(_("queue"), max_length=16, choices=Queue.choices, default=Queue.DEFAULT)
+    queue = models.CharField(
+        _("queue"), max_length=16, choices=Queue.choices, default=Queue.DEFAULT
+    )
     parameters = models.JSONField(_("parameters"), default=dict, blank=True)
     state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.QUEUED)
     due_key = models.CharField(
-        _("due key"), max_length=120, null=True, blank=True, unique=True,
+        _("due key"),
+        max_length=120,
+        null=True,
+        blank=True,
+        unique=True,
         help_text=_("A scheduled run exists once per key, however many schedulers insert it."),
     )
     chain = models.UUIDField(_("chain"), default=uuid.uuid4, db_index=True)
     after = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="followers", verbose_name=_("runs after")
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="followers",
+        verbose_name=_("runs after"),
     )
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("requested by"),
     )
     created_at = models.DateTimeField(_("created at"))

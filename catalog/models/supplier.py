@@ -15,11 +15,15 @@ class Supplier(models.Model):
     email = models.EmailField(_("e-mail"), blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     is_assumed = models.BooleanField(
-        _("assumed"), default=False, help_text=_("Made by an import, because the file names no supplier.")
+        _("assumed"),
+        default=False,
+        help_text=_("Made by an import, because the file names no supplier."),
     )
     review_period_days = models.PositiveSmallIntegerField(_("review period (days)"), default=7)
     order_weekdays = models.JSONField(
-        _("order weekdays"), default=list, blank=True,
+        _("order weekdays"),
+        default=list,
+        blank=True,
         help_text=_("Days on which orders are accepted, Monday = 0; empty = every day."),
     )
     min_order_value = MoneyField(_("minimum order value"), default=0)
@@ -29,8 +33,12 @@ class Supplier(models.Model):
         verbose_name_plural = _("suppliers")
         ordering = ["name"]
         constraints = [
-            models.CheckConstraint(condition=Q(review_period_days__gte=1), name="supplier_review_period"),
-            models.CheckConstraint(condition=Q(min_order_value__gte=0), name="supplier_min_order_value"),
+            models.CheckConstraint(
+                condition=Q(review_period_days__gte=1), name="supplier_review_period"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_order_value__gte=0), name="supplier_min_order_value"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -50,7 +58,9 @@ class SupplierClosure(models.Model):
         verbose_name_plural = _("supplier closures")
         ordering = ["starts_on"]
         constraints = [
-            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="closure_ends_after_start")
+            models.CheckConstraint(
+                condition=Q(ends_on__gte=F("starts_on")), name="closure_ends_after_start"
+            )
         ]
 
     def __str__(self) -> str:
@@ -79,12 +89,19 @@ class SupplierProduct(models.Model):
         verbose_name_plural = _("supplier products")
         ordering = ["product", "priority"]
         constraints = [
-            models.UniqueConstraint(fields=["supplier", "product"], name="one_row_per_supplier_product"),
-            models.CheckConstraint(
-                condition=Q(min_order_quantity__gte=1) & Q(order_multiple__gte=1), name="pack_sizes_positive"
+            models.UniqueConstraint(
+                fields=["supplier", "product"], name="one_row_per_supplier_product"
             ),
-            models.CheckConstraint(condition=Q(unit_cost__gte=0), name="supplier_cost_not_negative"),
-            models.CheckConstraint(condition=Q(lead_time_sd_days__gte=0), name="lead_time_sd_not_negative"),
+            models.CheckConstraint(
+                condition=Q(min_order_quantity__gte=1) & Q(order_multiple__gte=1),
+                name="pack_sizes_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_cost__gte=0), name="supplier_cost_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=Q(lead_time_sd_days__gte=0), name="lead_time_sd_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -25,7 +25,8 @@ def default_cutoff(*, at: datetime) -> date:
     last = DemandDay.objects.aggregate(last=Max("day"))["last"]
     if last is None:
         raise ValidationError(_("There are no sales yet: import sales first."), code="no_sales")
-    return min(last, at.date() - timedelta(days=1))
+    cutoff: date = min(last, at.date() - timedelta(days=1))
+    return cutoff
 
 
 def execute_forecast(context: RunContext) -> dict[str, Any]:

@@ -197,8 +197,8 @@ def _days_of_cover(facts: Facts, ahead: DemandAhead) -> float | None:
         return 0.0
     for day, total in enumerate(ahead.mean.tolist()):
         if total >= available:
-            before = ahead.mean[day - 1] if day else 0.0
-            return round(day + (available - before) / max(total - before, 1e-9), 1)
+            before = float(ahead.mean[day - 1]) if day else 0.0
+            return round(day + float(available - before) / max(float(total - before), 1e-9), 1)
     return None
 
 

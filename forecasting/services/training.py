@@ -160,7 +160,9 @@ def judge(
     """
     backtests = open_door("backtest")
     incumbent = champion(purpose=Artifact.Purpose.DEMAND)
-    rivals = {name: (name, {}) for name in (*BASELINES, *others)}
+    rivals: dict[str, tuple[str, dict[str, Any]]] = {
+        name: (name, {}) for name in (*BASELINES, *others)
+    }
     recipes = {engine: (engine, model), **rivals}
     if incumbent is not None and incumbent.engine not in recipes:
         recipes[incumbent.engine] = (incumbent.engine, incumbent.parameters["model"])

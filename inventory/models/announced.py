@@ -13,7 +13,9 @@ from inventory.models.warehouse import Warehouse
 class AnnouncedDemandQuerySet(models.QuerySet["AnnouncedDemand"]):
     def published(self) -> "AnnouncedDemandQuerySet":
         """Without the rows of an import that has not been published (or never will be)."""
-        return self.exclude(batch__in=ImportBatch.objects.exclude(state=ImportBatch.State.PUBLISHED))
+        return self.exclude(
+            batch__in=ImportBatch.objects.exclude(state=ImportBatch.State.PUBLISHED)
+        )
 
     def still_open(self) -> "AnnouncedDemandQuerySet":
         """Those that have not become a sale yet."""
@@ -26,12 +28,18 @@ class AnnouncedDemandQuerySet(models.QuerySet["AnnouncedDemand"]):
 class AnnouncedDemand(models.Model):
     """One announced order line. It is fulfilled by the sale with the same channel, order and line."""
 
-    product = models.ForeignKey(Product, models.PROTECT, related_name="announced_demand", db_index=False)
+    product = models.ForeignKey(
+        Product, models.PROTECT, related_name="announced_demand", db_index=False
+    )
     warehouse = models.ForeignKey(
         Warehouse, models.PROTECT, related_name="announced_demand", db_index=False
     )
     customer = models.ForeignKey(
-        Customer, models.PROTECT, null=True, blank=True, related_name="announced_demand",
+        Customer,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="announced_demand",
         verbose_name=_("customer"),
     )
     channel = models.CharField(_("channel"), max_length=24, default="shop")
@@ -43,7 +51,11 @@ class AnnouncedDemand(models.Model):
     currency = models.CharField(_("currency"), max_length=3)
     announced_at = models.DateTimeField(_("announced at"))
     batch = models.ForeignKey(
-        ImportBatch, models.PROTECT, null=True, blank=True, related_name="announced_demand",
+        ImportBatch,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="announced_demand",
         db_index=False,
     )
 
@@ -53,13 +65,17 @@ class AnnouncedDemand(models.Model):
         verbose_name = _("announced order")
         verbose_name_plural = _("announced orders")
         ordering = ["due_day", "id"]
-        indexes = [models.Index(fields=["product", "warehouse", "due_day"], name="announced_by_day")]
+        indexes = [
+            models.Index(fields=["product", "warehouse", "due_day"], name="announced_by_day")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "order_ref", "line"], name="one_announcement_per_order_line"
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="announced_quantity_positive"),
-            models.CheckConstraint(condition=Q(unit_price__gte=0), name="announced_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0), name="announced_price_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:

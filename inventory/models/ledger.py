@@ -24,7 +24,8 @@ class StockLevel(models.Model):
             models.UniqueConstraint(fields=["product", "warehouse"], name="one_stock_level"),
             models.CheckConstraint(condition=Q(on_hand__gte=0), name="on_hand_not_negative"),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")), name="reserved_within_on_hand"
+                condition=Q(reserved__gte=0) & Q(reserved__lte=F("on_hand")),
+                name="reserved_within_on_hand",
             ),
         ]
 
@@ -55,7 +56,9 @@ class StockMovement(models.Model):
     OUTBOUND = ("sale", "supplier_return", "transfer_out", "write_off")
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="movements", db_index=False)
-    warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="movements", db_index=False)
+    warehouse = models.ForeignKey(
+        Warehouse, models.PROTECT, related_name="movements", db_index=False
+    )
     kind = models.CharField(_("kind"), max_length=20, choices=Kind.choices)
     quantity = models.BigIntegerField(_("quantity"))
     balance_after = models.PositiveBigIntegerField(_("balance after"))
@@ -64,12 +67,20 @@ class StockMovement(models.Model):
     document = models.CharField(_("document"), max_length=120, blank=True)
     idempotency_key = models.CharField(_("idempotency key"), max_length=160, unique=True)
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("by"),
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
     reverses = models.OneToOneField(
-        "self", models.PROTECT, null=True, blank=True, related_name="reversed_by",
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="reversed_by",
         verbose_name=_("reverses"),
     )
 
@@ -80,7 +91,9 @@ class StockMovement(models.Model):
         indexes = [models.Index(fields=["product", "warehouse", "id"], name="movement_by_stock")]
         constraints = [
             models.CheckConstraint(condition=~Q(quantity=0), name="movement_not_zero"),
-            models.CheckConstraint(condition=Q(balance_after__gte=0), name="movement_balance_not_negative"),
+            models.CheckConstraint(
+                condition=Q(balance_after__gte=0), name="movement_balance_not_negative"
+            ),
             # a reversal carries the kind of what it reverses, with the other sign
             models.CheckConstraint(
                 condition=Q(reverses__isnull=False)
@@ -116,7 +129,11 @@ class StockDiscrepancy(models.Model):
     created_at = models.DateTimeField(_("created at"))
     resolved_at = models.DateTimeField(_("resolved at"), null=True, blank=True)
     resolved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("resolved by"),
     )
 

@@ -32,15 +32,27 @@ class PurchaseOrder(models.Model):
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.DRAFT)
     created_at = models.DateTimeField(_("created at"))
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("created by"),
     )
     submitted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("submitted by"),
     )
     approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("approved by"),
     )
     approved_at = models.DateTimeField(_("approved at"), null=True, blank=True)
@@ -63,11 +75,14 @@ class PurchaseOrder(models.Model):
         constraints = [
             # approved lines of one supplier and warehouse gather in one draft
             models.UniqueConstraint(
-                fields=["supplier", "warehouse", "currency"], condition=Q(state="draft"),
+                fields=["supplier", "warehouse", "currency"],
+                condition=Q(state="draft"),
                 name="one_draft_per_supplier_warehouse",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=("approved", "sent", "part_received", "received", "closed_short"))
+                condition=~Q(
+                    state__in=("approved", "sent", "part_received", "received", "closed_short")
+                )
                 | Q(approved_by__isnull=False, approved_at__isnull=False),
                 name="approved_order_has_approver",
             ),
@@ -94,8 +109,12 @@ class PurchaseOrderLine(models.Model):
         verbose_name_plural = _("purchase order lines")
         ordering = ["id"]
         constraints = [
-            models.CheckConstraint(condition=Q(quantity__gt=0), name="order_line_quantity_positive"),
-            models.CheckConstraint(condition=Q(unit_cost__gte=0), name="order_line_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(quantity__gt=0), name="order_line_quantity_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(unit_cost__gte=0), name="order_line_cost_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(received_quantity__lte=F("quantity") + F("tolerance_quantity")),
                 name="received_within_ordered",
@@ -138,7 +157,9 @@ class ReceiptLine(models.Model):
         verbose_name = _("receipt line")
         verbose_name_plural = _("receipt lines")
         constraints = [
-            models.UniqueConstraint(fields=["receipt", "order_line"], name="one_receipt_line_per_line"),
+            models.UniqueConstraint(
+                fields=["receipt", "order_line"], name="one_receipt_line_per_line"
+            ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="receipt_quantity_positive"),
         ]
 

@@ -15,7 +15,12 @@ class Customer(models.Model):
 
     key = models.CharField(_("key"), max_length=64, unique=True)
     region = models.ForeignKey(
-        Region, models.PROTECT, null=True, blank=True, related_name="customers", verbose_name=_("region")
+        Region,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="customers",
+        verbose_name=_("region"),
     )
     has_consent = models.BooleanField(_("consents to personal recommendations"), default=True)
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
@@ -43,24 +48,37 @@ class ImportBatch(models.Model):
     file_name = models.CharField(_("file"), max_length=200)
     file = models.FileField(_("stored file"), upload_to="imports/", blank=True)
     sha256 = models.CharField(_("SHA-256"), max_length=64, blank=True)
-    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.CHECKING)
+    state = models.CharField(
+        _("state"), max_length=16, choices=State.choices, default=State.CHECKING
+    )
     options = models.JSONField(_("options"), default=dict, blank=True)
     rows_read = models.PositiveBigIntegerField(_("rows read"), default=0)
     report = models.JSONField(_("report"), default=dict, blank=True)
     staged = models.JSONField(
-        _("staged"), default=dict, blank=True, editable=False,
+        _("staged"),
+        default=dict,
+        blank=True,
+        editable=False,
         help_text=_("Rows made for this import, to be taken away again if it is never published."),
     )
     run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="+")
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("by"),
     )
     created_at = models.DateTimeField(_("created at"))
     published_at = models.DateTimeField(_("published at"), null=True, blank=True)
     finished_at = models.DateTimeField(
-        _("finished at"), null=True, blank=True,
-        help_text=_("Daily demand, prices, defaults and stock follow the publication; then it is finished."),
+        _("finished at"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Daily demand, prices, defaults and stock follow the publication; then it is finished."
+        ),
     )
     error = models.TextField(_("error"), blank=True)
 
@@ -73,7 +91,8 @@ class ImportBatch(models.Model):
                 fields=["state"], condition=Q(state="staging"), name="one_import_stages_at_a_time"
             ),
             models.CheckConstraint(
-                condition=~Q(state="published") | Q(published_at__isnull=False), name="published_has_time"
+                condition=~Q(state="published") | Q(published_at__isnull=False),
+                name="published_has_time",
             ),
         ]
 
@@ -94,7 +113,9 @@ class Sale(models.Model):
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="sales", db_index=False)
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="sales", db_index=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="sales")
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, null=True, blank=True, related_name="sales"
+    )
     region = models.ForeignKey(
         Region, models.PROTECT, null=True, blank=True, related_name="sales", db_index=False
     )
@@ -118,7 +139,9 @@ class Sale(models.Model):
         ordering = ["-sold_at"]
         indexes = [models.Index(fields=["product", "warehouse", "demand_day"], name="sale_demand")]
         constraints = [
-            models.UniqueConstraint(fields=["channel", "order_ref", "line"], name="one_sale_per_order_line"),
+            models.UniqueConstraint(
+                fields=["channel", "order_ref", "line"], name="one_sale_per_order_line"
+            ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="sale_quantity_positive"),
             models.CheckConstraint(condition=Q(unit_price__gte=0), name="sale_price_not_negative"),
         ]
@@ -141,7 +164,9 @@ class Return(models.Model):
     sale = models.ForeignKey(Sale, models.PROTECT, null=True, blank=True, related_name="returns")
     product = models.ForeignKey(Product, models.PROTECT, related_name="returns", db_index=False)
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="returns", db_index=False)
-    customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="returns")
+    customer = models.ForeignKey(
+        Customer, models.PROTECT, null=True, blank=True, related_name="returns"
+    )
     channel = models.CharField(_("channel"), max_length=24, default="shop")
     order_ref = models.CharField(_("order"), max_length=64)
     line = models.PositiveIntegerField(_("line"))
@@ -151,7 +176,8 @@ class Return(models.Model):
     unit_price = MoneyField(_("unit price"))
     currency = models.CharField(_("currency"), max_length=3)
     is_cancellation = models.BooleanField(
-        _("cancelled on the day of sale"), default=False,
+        _("cancelled on the day of sale"),
+        default=False,
         help_text=_("Such a sale never was demand and is taken off its day."),
     )
     batch = models.ForeignKey(
@@ -164,13 +190,17 @@ class Return(models.Model):
         verbose_name = _("return")
         verbose_name_plural = _("returns")
         ordering = ["-returned_at"]
-        indexes = [models.Index(fields=["product", "warehouse", "return_day"], name="return_by_day")]
+        indexes = [
+            models.Index(fields=["product", "warehouse", "return_day"], name="return_by_day")
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["channel", "order_ref", "line"], name="one_return_per_order_line"
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="return_quantity_positive"),
-            models.CheckConstraint(condition=Q(unit_price__gte=0), name="return_price_not_negative"),
+            models.CheckConstraint(
+                condition=Q(unit_price__gte=0), name="return_price_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -186,7 +216,9 @@ class DemandDay(models.Model):
     """
 
     product = models.ForeignKey(Product, models.CASCADE, related_name="demand_days", db_index=False)
-    warehouse = models.ForeignKey(Warehouse, models.CASCADE, related_name="demand_days", db_index=False)
+    warehouse = models.ForeignKey(
+        Warehouse, models.CASCADE, related_name="demand_days", db_index=False
+    )
     day = models.DateField(_("day"), db_index=True)
     quantity = models.PositiveBigIntegerField(_("quantity"), default=0)
     orders = models.PositiveIntegerField(_("orders"), default=0)

@@ -65,17 +65,32 @@ class Suggestion(models.Model):
         MEDIUM = "medium", _("Medium")
         LOW = "low", _("Low")
 
-    LIVE_STATES = ("open", "snoozed", "withheld", "awaiting_second_approval", "approved", "overridden")
+    LIVE_STATES = (
+        "open",
+        "snoozed",
+        "withheld",
+        "awaiting_second_approval",
+        "approved",
+        "overridden",
+    )
 
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.BUY)
     product = models.ForeignKey(Product, models.PROTECT, related_name="suggestions")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="suggestions")
     source_warehouse = models.ForeignKey(
-        Warehouse, models.PROTECT, null=True, blank=True, related_name="+",
+        Warehouse,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("from warehouse"),
     )
     supplier = models.ForeignKey(
-        Supplier, models.PROTECT, null=True, blank=True, related_name="suggestions",
+        Supplier,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="suggestions",
         verbose_name=_("supplier"),
     )
     state = models.CharField(_("state"), max_length=28, choices=State.choices, default=State.OPEN)
@@ -102,7 +117,9 @@ class Suggestion(models.Model):
     run_id = models.PositiveBigIntegerField(_("run"), null=True, blank=True)
     rationale = models.JSONField(_("rationale"), default=dict)
     latest_model_quantity = models.PositiveBigIntegerField(
-        _("the model now says"), null=True, blank=True,
+        _("the model now says"),
+        null=True,
+        blank=True,
         help_text=_("Set by a later run on a row that a person has already touched."),
     )
     version = models.PositiveIntegerField(_("version"), default=1)
@@ -110,7 +127,11 @@ class Suggestion(models.Model):
     snoozed_until = models.DateField(_("snoozed until"), null=True, blank=True)
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("decided by"),
     )
 
@@ -128,7 +149,12 @@ class Suggestion(models.Model):
                 fields=["product", "warehouse", "kind"],
                 condition=Q(
                     state__in=(
-                        "open", "snoozed", "withheld", "awaiting_second_approval", "approved", "overridden",
+                        "open",
+                        "snoozed",
+                        "withheld",
+                        "awaiting_second_approval",
+                        "approved",
+                        "overridden",
                     )
                 ),
                 name="one_live_suggestion",
@@ -137,18 +163,26 @@ class Suggestion(models.Model):
                 condition=Q(min_order_quantity__gte=1) & Q(order_multiple__gte=1),
                 name="suggestion_pack_sizes_positive",
             ),
-            models.CheckConstraint(condition=Q(unit_cost__gte=0), name="suggestion_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(unit_cost__gte=0), name="suggestion_cost_not_negative"
+            ),
             models.CheckConstraint(
                 condition=~Q(
                     state__in=(
-                        "awaiting_second_approval", "approved", "overridden", "converted", "rejected",
+                        "awaiting_second_approval",
+                        "approved",
+                        "overridden",
+                        "converted",
+                        "rejected",
                     )
                 )
                 | Q(decided_by__isnull=False, decided_at__isnull=False),
                 name="decided_suggestion_has_decider",
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=("awaiting_second_approval", "approved", "overridden", "converted"))
+                condition=~Q(
+                    state__in=("awaiting_second_approval", "approved", "overridden", "converted")
+                )
                 | Q(final_quantity__gt=0),
                 name="ordered_suggestion_has_quantity",
             ),
@@ -183,7 +217,12 @@ class Decision(models.Model):
     suggested_quantity = models.PositiveBigIntegerField(_("suggested quantity"))
     quantity = models.PositiveBigIntegerField(_("quantity"), null=True, blank=True)
     reason = models.ForeignKey(
-        ReasonCode, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("reason")
+        ReasonCode,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reason"),
     )
     note = models.CharField(_("note"), max_length=300, blank=True)
     limit_exceeded = models.CharField(_("limit exceeded"), max_length=200, blank=True)
@@ -225,7 +264,9 @@ class ApprovalLimit(models.Model):
         verbose_name = _("approval limit")
         verbose_name_plural = _("approval limits")
         constraints = [
-            models.UniqueConstraint(fields=["group", "currency"], name="one_limit_per_group_currency"),
+            models.UniqueConstraint(
+                fields=["group", "currency"], name="one_limit_per_group_currency"
+            ),
             models.CheckConstraint(
                 condition=Q(max_line_value__isnull=True) | Q(max_line_value__gte=0),
                 name="line_limit_not_negative",

@@ -14,11 +14,18 @@ class Warehouse(models.Model):
     code = models.CharField(_("code"), max_length=40, unique=True, validators=[validate_code])
     name = models.CharField(_("name"), max_length=120)
     region = models.ForeignKey(
-        Region, models.PROTECT, null=True, blank=True, related_name="warehouses", verbose_name=_("region")
+        Region,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="warehouses",
+        verbose_name=_("region"),
     )
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     ledger_start = models.DateTimeField(
-        _("ledger starts at"), null=True, blank=True,
+        _("ledger starts at"),
+        null=True,
+        blank=True,
         help_text=_("Sales from here on move stock; earlier ones are demand history only."),
     )
     is_active = models.BooleanField(_("active"), default=True)

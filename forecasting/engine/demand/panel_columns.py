@@ -110,9 +110,7 @@ def _with_promotions(
         return known
     days = int(step / DAY)
     begin = known["ds"].to_numpy().astype("datetime64[D]")
-    rows = {
-        name: index for name, index in known.groupby("unique_id", observed=True).indices.items()
-    }
+    rows = dict(known.groupby("unique_id", observed=True).indices)
     promo = known["promo"].to_numpy(copy=True)
     for row in promotions.itertuples(index=False):
         index = rows.get(row.unique_id)

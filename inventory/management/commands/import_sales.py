@@ -31,9 +31,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--dry-run", action="store_true", help="read and report, write nothing")
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
-        parser.add_argument(
-            "--warehouse", default="", help="code for rows that name none"
-        )
+        parser.add_argument("--warehouse", default="", help="code for rows that name none")
         parser.add_argument(
             "--keep", action="append", default=[], choices=sorted(KEEPABLE), metavar="REASON",
             help="import rows that are otherwise set aside: " + ", ".join(sorted(KEEPABLE)),
