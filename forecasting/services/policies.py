@@ -257,12 +257,17 @@ class PolicyBook:
         )
         chosen, reason = self._choose(facts, plan)
         level = round(int(policies["classical"].order_up_to_levels[0]) * quantum)
+        answers = {label: _answer(plan[label], label, policies[label].method) for label in policies}
+        if answers["classical"]["quantity"]:
+            # the simulation counts large volumes in quanta; a planner checks the rule in units
+            answers["classical"]["quantity"] = self._admissible(
+                facts, level - facts.position.inventory_position
+            )
         return {
-            "quantity": self._admissible(facts, plan[chosen].quantity),
+            "quantity": self._admissible(facts, answers[chosen]["quantity"]),
             "order_up_to": level,
             "reorder_point": max(level - round(ahead.mean_over(facts.conditions.review_days)), 0),
-            "answers": [_answer(plan[label], label, policies[label].method) for label in policies]
-            + [_answer(plan[plans.DO_NOTHING], "nothing", "")],
+            "answers": [*answers.values(), _answer(plan[plans.DO_NOTHING], "nothing", "")],
             "chosen": chosen,
             "policy": {"method": policies[chosen].method, "reason": reason},
             "cycle_service_level": self.cycle_service_level,

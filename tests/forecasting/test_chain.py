@@ -103,6 +103,8 @@ def _check_suggestions():
         assert row.expected_on > UNTIL
         assert {answer["name"] for answer in row.rationale["answers"]} >= {"classical", "nothing"}
         assert row.why
+        changed = [step["value"] for step in steps if step["code"] == "policy"]
+        assert row.rationale["chosen"] == "learned" or not changed
         fan = row.rationale["projection"]
         assert all(
             with_it >= without
