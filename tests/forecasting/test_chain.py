@@ -21,7 +21,7 @@ from inventory.services.suggestions import approve_suggestion, reject_suggestion
 
 pytestmark = [
     pytest.mark.ml,
-    pytest.mark.django_db(transaction=True, databases=["default", "edge"]),
+    pytest.mark.django_db(transaction=True, databases="__all__"),
 ]
 UNTIL = date(2026, 11, 21)
 
