@@ -39,7 +39,6 @@ MENU = (
         "brain",
         children=(
             Entry(_("Models and accuracy"), "chart-line", "models", "forecasting.view_artifact"),
-            Entry(_("Recommendations"), "gift", "recommendations", "catalog.view_product"),
             Entry(_("Recommendations"), "sparkles", "recommendations", "catalog.view_product"),
             Entry(_("Runs"), "activity", "runs", "catalog.view_run"),
         ),

@@ -1,7 +1,14 @@
-"""Guards of the ledger, of decisions and of orders."""
+"""Guards of the ledger, of decisions and of documents."""
 
 from catalog.guards.declarations import AppendOnly, BalanceMatches, Guard, LegalTransitions
-from inventory.transitions import PURCHASE_ORDER_TRANSITIONS, SUGGESTION_TRANSITIONS
+from inventory.transitions import (
+    CUSTOMER_ORDER_TRANSITIONS,
+    PURCHASE_ORDER_TRANSITIONS,
+    RESERVATION_TRANSITIONS,
+    STOCK_COUNT_TRANSITIONS,
+    SUGGESTION_TRANSITIONS,
+    TRANSFER_TRANSITIONS,
+)
 
 GUARDS: list[Guard] = [
     AppendOnly("inventory.StockMovement"),
@@ -11,9 +18,19 @@ GUARDS: list[Guard] = [
         change="quantity",
         keys=("product", "warehouse"),
     ),
+    AppendOnly("inventory.LotEntry"),
+    AppendOnly("inventory.LedgerSeal"),
     AppendOnly("inventory.Decision"),
-    LegalTransitions("inventory.Suggestion", field="state", transitions=SUGGESTION_TRANSITIONS),
-    LegalTransitions(
-        "inventory.PurchaseOrder", field="state", transitions=PURCHASE_ORDER_TRANSITIONS
+    AppendOnly("inventory.PaymentReport"),
+    *(
+        LegalTransitions(f"inventory.{model}", field="state", transitions=transitions)
+        for model, transitions in (
+            ("Suggestion", SUGGESTION_TRANSITIONS),
+            ("PurchaseOrder", PURCHASE_ORDER_TRANSITIONS),
+            ("CustomerOrder", CUSTOMER_ORDER_TRANSITIONS),
+            ("Reservation", RESERVATION_TRANSITIONS),
+            ("Transfer", TRANSFER_TRANSITIONS),
+            ("StockCount", STOCK_COUNT_TRANSITIONS),
+        )
     ),
 ]

@@ -1,8 +1,9 @@
 """Guards of the catalog."""
 
-from catalog.guards.declarations import Guard, NoOverlap
+from catalog.guards.declarations import AppendOnly, Guard, NoOverlap
 
 GUARDS: list[Guard] = [
+    AppendOnly("catalog.AuditEntry"),
     NoOverlap(
         "catalog.Price",
         start="valid_from",

@@ -38,6 +38,17 @@ class PlanningDefaults(models.Model):
         default=0.95,
         validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
     )
+    reservation_hours = models.PositiveSmallIntegerField(
+        _("an unpaid order keeps its stock (hours)"),
+        default=48,
+        validators=[MinValueValidator(1)],
+    )
+    count_variance_percent = models.PositiveSmallIntegerField(
+        _("count differences above (%) need approval"), default=10
+    )
+    count_variance_value = MoneyField(
+        _("count differences above (value at cost) need approval"), default=Decimal("50")
+    )
     four_eyes = models.BooleanField(
         _("second approver above limits"),
         default=True,

@@ -80,6 +80,11 @@ class Product(models.Model):
     currency = models.CharField(_("currency"), max_length=3, default="EUR")
     listed_on = models.DateField(_("listed on"), null=True, blank=True)
     is_sellable = models.BooleanField(_("offered in the shop"), default=True)
+    tracks_lots = models.BooleanField(
+        _("kept by lot"),
+        default=False,
+        help_text=_("Each receipt names a lot, and the lot that expires first goes out first."),
+    )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 

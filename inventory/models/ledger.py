@@ -51,9 +51,10 @@ class StockMovement(models.Model):
         COUNT = "count", _("Count difference")
         ADJUSTMENT = "adjustment", _("Adjustment")
         WRITE_OFF = "write_off", _("Write-off")
+        ISSUE = "issue", _("Issue for own use")
 
     INBOUND = ("opening", "customer_return", "receipt", "transfer_in")
-    OUTBOUND = ("sale", "supplier_return", "transfer_out", "write_off")
+    OUTBOUND = ("sale", "supplier_return", "transfer_out", "write_off", "issue")
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="movements", db_index=False)
     warehouse = models.ForeignKey(
@@ -75,6 +76,11 @@ class StockMovement(models.Model):
         verbose_name=_("by"),
     )
     note = models.CharField(_("note"), max_length=200, blank=True)
+    is_backdated = models.BooleanField(
+        _("dated into a closed period"),
+        default=False,
+        help_text=_("Written by somebody who may do that; nobody else can."),
+    )
     reverses = models.OneToOneField(
         "self",
         models.PROTECT,
@@ -88,6 +94,10 @@ class StockMovement(models.Model):
         verbose_name = _("stock movement")
         verbose_name_plural = _("stock movements")
         ordering = ["-id"]
+        permissions = [
+            ("backdate_stockmovement", _("Can date movements into a closed period")),
+            ("reverse_stockmovement", _("Can reverse movements")),
+        ]
         indexes = [models.Index(fields=["product", "warehouse", "id"], name="movement_by_stock")]
         constraints = [
             models.CheckConstraint(condition=~Q(quantity=0), name="movement_not_zero"),
@@ -103,7 +113,7 @@ class StockMovement(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(reverses__isnull=False)
-                | ~Q(kind__in=("sale", "supplier_return", "transfer_out", "write_off"))
+                | ~Q(kind__in=("sale", "supplier_return", "transfer_out", "write_off", "issue"))
                 | Q(quantity__lt=0),
                 name="movement_outbound_negative",
             ),
@@ -119,6 +129,8 @@ class StockDiscrepancy(models.Model):
     class Kind(models.TextChoices):
         OVERSOLD = "oversold", _("Sold more than on hand")
         DRIFT = "drift", _("Balance differs from the ledger")
+        UNRESERVED = "unreserved", _("Promised to a customer, but not there any more")
+        LOST_IN_TRANSIT = "lost_in_transit", _("Sent, but never arrived")
 
     product = models.ForeignKey(Product, models.PROTECT, related_name="discrepancies")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="discrepancies")

@@ -8,7 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from catalog.fields import MoneyField
 from catalog.models import Product, Supplier
 from inventory.models.ledger import StockMovement
-from inventory.models.suggestion import Suggestion
+from inventory.models.lot import Lot
+from inventory.models.suggestion import ReasonCode, Suggestion
 from inventory.models.warehouse import Warehouse
 
 
@@ -18,18 +19,44 @@ class PurchaseOrder(models.Model):
         AWAITING_APPROVAL = "awaiting_approval", _("Awaiting approval")
         APPROVED = "approved", _("Approved")
         SENT = "sent", _("Sent")
+        ACKNOWLEDGED = "acknowledged", _("Confirmed by the supplier")
         PART_RECEIVED = "part_received", _("Partly received")
         RECEIVED = "received", _("Received")
+        CLOSED = "closed", _("Closed")
+        ON_HOLD = "on_hold", _("On hold")
         CLOSED_SHORT = "closed_short", _("Closed short")
         CANCELLED = "cancelled", _("Cancelled")
 
-    OPEN_STATES = ("draft", "awaiting_approval", "approved", "sent", "part_received")
+    # goods of these are still expected
+    OPEN_STATES = (
+        "draft", "awaiting_approval", "approved", "on_hold", "sent", "acknowledged", "part_received",
+    )  # fmt: skip
+    REACHED_SUPPLIER = (
+        "sent", "acknowledged", "part_received", "received", "closed", "closed_short",
+    )  # fmt: skip
 
     number = models.CharField(_("number"), max_length=32, unique=True)
     supplier = models.ForeignKey(Supplier, models.PROTECT, related_name="purchase_orders")
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="purchase_orders")
     currency = models.CharField(_("currency"), max_length=3)
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.DRAFT)
+    held_from = models.CharField(
+        _("held from"), max_length=20, blank=True, help_text=_("The state it goes back to.")
+    )
+    week = models.DateField(
+        _("order week"), help_text=_("Monday of the week in which its lines have to be ordered.")
+    )
+    is_manual = models.BooleanField(_("written by hand"), default=False)
+    base_currency = models.CharField(_("base currency"), max_length=3, blank=True)
+    exchange_rate = models.DecimalField(
+        _("exchange rate"),
+        max_digits=18,
+        decimal_places=8,
+        null=True,
+        blank=True,
+        help_text=_("One unit of the order's currency in the base currency, on the day below."),
+    )
+    exchange_rate_on = models.DateField(_("rate of"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"))
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -57,6 +84,17 @@ class PurchaseOrder(models.Model):
     )
     approved_at = models.DateTimeField(_("approved at"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent at"), null=True, blank=True)
+    acknowledged_at = models.DateTimeField(_("confirmed at"), null=True, blank=True)
+    supplier_reference = models.CharField(_("supplier's reference"), max_length=80, blank=True)
+    closed_at = models.DateTimeField(_("closed at"), null=True, blank=True)
+    close_reason = models.ForeignKey(
+        ReasonCode,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("closed short because"),
+    )
     expected_on = models.DateField(_("expected on"), null=True, blank=True)
     four_eyes = models.BooleanField(_("second approver required above limits"), default=True)
     limit_exceeded = models.CharField(_("limit exceeded"), max_length=200, blank=True)
@@ -75,16 +113,42 @@ class PurchaseOrder(models.Model):
         constraints = [
             # approved lines of one supplier and warehouse gather in one draft
             models.UniqueConstraint(
-                fields=["supplier", "warehouse", "currency"],
-                condition=Q(state="draft"),
+                fields=["supplier", "warehouse", "currency", "week"],
+                condition=Q(state="draft", is_manual=False),
                 name="one_draft_per_supplier_warehouse",
             ),
             models.CheckConstraint(
                 condition=~Q(
-                    state__in=("approved", "sent", "part_received", "received", "closed_short")
+                    state__in=(
+                        "approved",
+                        "sent",
+                        "acknowledged",
+                        "part_received",
+                        "received",
+                        "closed",
+                        "closed_short",
+                    )
                 )
                 | Q(approved_by__isnull=False, approved_at__isnull=False),
                 name="approved_order_has_approver",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    state="on_hold", held_from__in=("draft", "approved", "sent", "acknowledged")
+                )
+                | (~Q(state="on_hold") & Q(held_from="")),
+                name="held_order_knows_its_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="closed_short")
+                | Q(close_reason__isnull=False)
+                | Q(closed_at=None),
+                name="closed_short_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(exchange_rate__isnull=True)
+                | Q(exchange_rate__gt=0, exchange_rate_on__isnull=False),
+                name="order_rate_has_day",
             ),
         ]
 
@@ -99,6 +163,11 @@ class PurchaseOrderLine(models.Model):
         Suggestion, models.PROTECT, null=True, blank=True, related_name="order_line"
     )
     quantity = models.PositiveBigIntegerField(_("quantity"))
+    rounding_note = models.CharField(_("how the quantity came about"), max_length=200, blank=True)
+    confirmed_quantity = models.PositiveBigIntegerField(
+        _("confirmed by the supplier"), null=True, blank=True
+    )
+    confirmed_on = models.DateField(_("confirmed for"), null=True, blank=True)
     received_quantity = models.PositiveBigIntegerField(_("received"), default=0)
     tolerance_quantity = models.PositiveIntegerField(_("over-delivery accepted"), default=0)
     unit_cost = MoneyField(_("unit cost"))
@@ -151,6 +220,9 @@ class ReceiptLine(models.Model):
     receipt = models.ForeignKey(Receipt, models.PROTECT, related_name="lines")
     order_line = models.ForeignKey(PurchaseOrderLine, models.PROTECT, related_name="receipt_lines")
     quantity = models.PositiveBigIntegerField(_("quantity"))
+    lot = models.ForeignKey(
+        Lot, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("lot")
+    )
     movement = models.OneToOneField(StockMovement, models.PROTECT, related_name="receipt_line")
 
     class Meta:

@@ -12,8 +12,15 @@ from inventory.models.warehouse import Warehouse
 
 
 class ReasonCode(models.Model):
-    """Why a person decides differently from the suggestion. The list is the company's own."""
+    """Why a person decides differently, or writes a stock document. The list is the company's own."""
 
+    class Purpose(models.TextChoices):
+        DECISION = "decision", _("Decisions on suggestions")
+        STOCK = "stock", _("Stock documents")
+
+    purpose = models.CharField(
+        _("used for"), max_length=12, choices=Purpose.choices, default=Purpose.DECISION
+    )
     code = models.SlugField(_("code"), unique=True)
     label = models.CharField(_("label"), max_length=80)
     note_required = models.BooleanField(_("note required"), default=False)
@@ -229,6 +236,14 @@ class Decision(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by")
     )
+    policy = models.ForeignKey(
+        "inventory.AutoApprovalPolicy",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="decisions",
+        verbose_name=_("approved automatically by"),
+    )
     at = models.DateTimeField(_("at"))
 
     class Meta:
@@ -258,6 +273,12 @@ class ApprovalLimit(models.Model):
     max_line_value = MoneyField(_("line value"), null=True, blank=True)
     max_order_value = MoneyField(_("order value"), null=True, blank=True)
     max_deviation_percent = models.PositiveIntegerField(_("deviation (%)"), null=True, blank=True)
+    max_supplier_value_per_day = MoneyField(
+        _("sum per supplier in 24 hours"),
+        null=True,
+        blank=True,
+        help_text=_("Many small orders count like one large one."),
+    )
     allows_new_supplier = models.BooleanField(_("new supplier"), default=False)
 
     class Meta:
@@ -274,6 +295,11 @@ class ApprovalLimit(models.Model):
             models.CheckConstraint(
                 condition=Q(max_order_value__isnull=True) | Q(max_order_value__gte=0),
                 name="order_limit_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_supplier_value_per_day__isnull=True)
+                | Q(max_supplier_value_per_day__gte=0),
+                name="supplier_limit_not_negative",
             ),
         ]
 

@@ -28,12 +28,19 @@ class Warehouse(models.Model):
         blank=True,
         help_text=_("Sales from here on move stock; earlier ones are demand history only."),
     )
+    open_from = models.DateTimeField(
+        _("books are open from"),
+        null=True,
+        blank=True,
+        help_text=_("Earlier periods are closed: a movement dated before needs a permission."),
+    )
     is_active = models.BooleanField(_("active"), default=True)
 
     class Meta:
         verbose_name = _("warehouse")
         verbose_name_plural = _("warehouses")
         ordering = ["code"]
+        permissions = [("close_period", _("Can close and reopen periods of a warehouse"))]
 
     def __str__(self) -> str:
         return self.name

@@ -9,8 +9,6 @@ from django.utils.translation import gettext as _
 from catalog.models import PlanningDefaults, Supplier
 from inventory.models import ApprovalLimit, PurchaseOrder
 
-REACHED_SUPPLIER = ("sent", "part_received", "received", "closed_short")
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -43,7 +41,9 @@ def limits_of(*, user: Any, currency: str) -> Limits | None:
 
 def is_new_supplier(supplier: Supplier) -> bool:
     """Return whether no order ever went to the supplier."""
-    return not PurchaseOrder.objects.filter(supplier=supplier, state__in=REACHED_SUPPLIER).exists()
+    return not PurchaseOrder.objects.filter(
+        supplier=supplier, state__in=PurchaseOrder.REACHED_SUPPLIER
+    ).exists()
 
 
 def exceeded_line_limit(

@@ -1,10 +1,11 @@
 """The draft purchase orders in which decided lines gather; and the lock every order step takes."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
@@ -30,12 +31,17 @@ def locked_order(
 
 
 def draft_order(
-    *, supplier: Supplier, warehouse: Warehouse, currency: str, by: Any, at: datetime
+    *, supplier: Supplier, warehouse: Warehouse, currency: str, week: date, by: Any, at: datetime
 ) -> PurchaseOrder:
-    """Return the one draft of a supplier, warehouse and currency, locked; made when there is none."""
+    """Return the one draft of a supplier, warehouse, currency and week, locked; made when there is none.
+
+    ``week`` is any day of it.
+    """
+    monday = week - timedelta(days=week.weekday())
     drafts = PurchaseOrder.objects.select_for_update().filter(
-        supplier=supplier, warehouse=warehouse, currency=currency, state=PurchaseOrder.State.DRAFT
-    )
+        supplier=supplier, warehouse=warehouse, currency=currency, week=monday, is_manual=False,
+        state=PurchaseOrder.State.DRAFT,
+    )  # fmt: skip
     order = drafts.first()
     if order is not None:
         return order
@@ -43,7 +49,7 @@ def draft_order(
         with transaction.atomic():
             order = PurchaseOrder.objects.create(
                 number=f"new-{uuid4().hex[:24]}", supplier=supplier, warehouse=warehouse,
-                currency=currency, created_at=at, created_by=by, four_eyes=four_eyes_required(),
+                currency=currency, week=monday, created_at=at, created_by=by, four_eyes=four_eyes_required(),
             )  # fmt: skip
             # the number follows the id: unique under any race, and no counter to wait for
             order.number = f"PO-{order.pk:06d}"
@@ -60,7 +66,7 @@ def add_suggestion_line(*, suggestion: Suggestion, by: Any, at: datetime) -> Pur
     assert suggestion.final_quantity is not None
     order = draft_order(
         supplier=suggestion.supplier, warehouse=suggestion.warehouse, currency=suggestion.currency,
-        by=by, at=at,
+        week=max(suggestion.order_by, local_day(suggestion.warehouse, at)), by=by, at=at,
     )  # fmt: skip
     line = PurchaseOrderLine.objects.create(
         order=order, product_id=suggestion.product_id, suggestion=suggestion,
@@ -71,6 +77,10 @@ def add_suggestion_line(*, suggestion: Suggestion, by: Any, at: datetime) -> Pur
         order.expected_on = suggestion.expected_on
     save_order(order)
     return line
+
+
+def local_day(warehouse: Warehouse, at: datetime) -> date:
+    return at.astimezone(ZoneInfo(warehouse.time_zone)).date()
 
 
 def save_order(order: PurchaseOrder) -> PurchaseOrder:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -24,7 +23,7 @@ from inventory.services.limits import (
     exceeded_order_limit,
     four_eyes_required,
 )
-from inventory.services.orders import draft_order, locked_order, order_value, save_order
+from inventory.services.orders import draft_order, local_day, locked_order, order_value, save_order
 from inventory.services.receipts import receive_order
 from inventory.transitions import PURCHASE_ORDER_TRANSITIONS
 
@@ -78,7 +77,12 @@ def create_manual_order(
     if not supplier.is_active or not warehouse.is_active:
         raise ValidationError(_("Supplier or warehouse is not active."), code="not_orderable")
     order = draft_order(
-        supplier=supplier, warehouse=warehouse, currency=supplier.currency, by=by, at=at
+        supplier=supplier,
+        warehouse=warehouse,
+        currency=supplier.currency,
+        week=local_day(warehouse, at),
+        by=by,
+        at=at,
     )
     require_scope(by, order)
     written = order.lines.filter(suggestion__isnull=True)
@@ -90,7 +94,7 @@ def create_manual_order(
         )
     order.created_by = by
     order.note = note[:300] or order.note
-    ordered_on = next_order_day(supplier, _local_day(warehouse, at))
+    ordered_on = next_order_day(supplier, local_day(warehouse, at))
     for line in lines:
         row = _manual_line(order, line, ordered_on)
         row.save(force_insert=True)
@@ -173,7 +177,7 @@ def return_order(
     order = locked_order(order_id, by=by, permission=APPROVE, version=version)
     rival = PurchaseOrder.objects.filter(
         supplier=order.supplier, warehouse=order.warehouse, currency=order.currency,
-        state=State.DRAFT,
+        week=order.week, is_manual=False, state=State.DRAFT,
     )  # fmt: skip
     if order.state == State.AWAITING_APPROVAL and rival.exists():
         raise ValidationError(
@@ -195,7 +199,7 @@ def send_order(
     order = locked_order(order_id, by=by, permission=SEND, version=version)
     change_state(order, State.SENT, PURCHASE_ORDER_TRANSITIONS)
     order.sent_at = at
-    ordered_on = next_order_day(order.supplier, _local_day(order.warehouse, at))
+    ordered_on = next_order_day(order.supplier, local_day(order.warehouse, at))
     lead_times = dict(
         SupplierProduct.objects.filter(
             supplier=order.supplier, product__purchase_lines__order=order
@@ -295,7 +299,3 @@ def _people_behind(order: PurchaseOrder) -> set[int | None]:
 def _set_approved(order: PurchaseOrder, *, by: Any, at: datetime) -> None:
     change_state(order, State.APPROVED, PURCHASE_ORDER_TRANSITIONS)
     order.approved_by, order.approved_at = by, at
-
-
-def _local_day(warehouse: Warehouse, at: datetime) -> date:
-    return at.astimezone(ZoneInfo(warehouse.time_zone)).date()
