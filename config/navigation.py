@@ -24,8 +24,55 @@ MENU = (
     Entry(_("Today"), "layout-dashboard", "today"),
     Entry(_("Suggestions"), "list", "suggestions", "inventory.view_suggestion"),
     Entry(_("Approvals"), "checks", "approvals", "inventory.view_suggestion"),
-    Entry(_("Orders"), "truck", "purchase-orders", "inventory.view_purchaseorder"),
-    Entry(_("Stock"), "building-warehouse", "stock", "inventory.view_stocklevel"),
+    Entry(
+        _("Purchasing"),
+        "truck",
+        children=(
+            Entry(_("Purchase orders"), "truck", "purchase-orders", "inventory.view_purchaseorder"),
+            Entry(
+                _("Automatic approvals"),
+                "robot",
+                "auto-approvals",
+                "inventory.view_autoapprovalpolicy",
+            ),
+            Entry(
+                _("Exchange rates"),
+                "currency-euro",
+                "exchange-rates",
+                "catalog.view_exchangerate",
+            ),
+        ),
+    ),
+    Entry(
+        _("Customers"),
+        "shopping-cart",
+        children=(
+            Entry(
+                _("Customer orders"),
+                "shopping-cart",
+                "customer-orders",
+                "inventory.view_customerorder",
+            ),
+            Entry(_("Customers"), "users", "customers", "inventory.view_customer"),
+            Entry(_("Webhooks"), "webhook", "webhooks", "inventory.view_webhooksource"),
+        ),
+    ),
+    Entry(
+        _("Stock"),
+        "building-warehouse",
+        children=(
+            Entry(_("Stock"), "building-warehouse", "stock", "inventory.view_stocklevel"),
+            Entry(
+                _("Stock documents"),
+                "file-text",
+                "stock-documents",
+                "inventory.view_stockdocument",
+            ),
+            Entry(_("Transfers"), "transfer", "transfers", "inventory.view_transfer"),
+            Entry(_("Counts"), "clipboard-list", "stock-counts", "inventory.view_stockcount"),
+            Entry(_("Closed periods"), "lock", "closed-periods", "inventory.close_period"),
+        ),
+    ),
     Entry(
         _("Catalogue"),
         "packages",
@@ -48,6 +95,8 @@ MENU = (
         "database",
         children=(
             Entry(_("Imports"), "file-import", "imports", "inventory.view_importbatch"),
+            Entry(_("Tables"), "table-import", "tables", "inventory.view_tableimport"),
+            Entry(_("Audit"), "history", "audit", "catalog.view_auditentry"),
             Entry(_("Set-up checklist"), "clipboard-check", "setup", "catalog.view_product"),
             Entry(
                 _("Planning defaults"),

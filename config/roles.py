@@ -19,7 +19,7 @@ VIEW_CATALOG = (
     "catalog.view_category", "catalog.view_product", "catalog.view_productrelation",
     "catalog.view_price", "catalog.view_promotion", "catalog.view_region", "catalog.view_supplier",
     "catalog.view_supplierclosure", "catalog.view_supplierproduct", "catalog.view_run",
-    "catalog.view_planningdefaults",
+    "catalog.view_planningdefaults", "catalog.view_exchangerate", "catalog.view_pricebreak",
 )  # fmt: skip
 VIEW_INVENTORY = (
     "inventory.view_warehouse", "inventory.view_stocklevel", "inventory.view_stockmovement",
@@ -27,7 +27,10 @@ VIEW_INVENTORY = (
     "inventory.view_demandday", "inventory.view_importbatch", "inventory.view_suggestion",
     "inventory.view_decision", "inventory.view_reasoncode", "inventory.view_approvallimit",
     "inventory.view_purchaseorder", "inventory.view_purchaseorderline", "inventory.view_receipt",
-    "inventory.view_receiptline",
+    "inventory.view_receiptline", "inventory.view_lot", "inventory.view_lotlevel",
+    "inventory.view_customerorder", "inventory.view_customerorderline",
+    "inventory.view_reservation", "inventory.view_shipment", "inventory.view_stockdocument",
+    "inventory.view_transfer", "inventory.view_stockcount", "inventory.view_tableimport",
 )  # fmt: skip
 VIEW_FORECASTING = (
     "forecasting.view_artifact", "forecasting.view_backtest", "forecasting.view_forecastrun",
@@ -37,7 +40,9 @@ VIEW = VIEW_CATALOG + VIEW_INVENTORY + VIEW_FORECASTING
 CHANGE_SUPPLY = (
     "catalog.add_supplier", "catalog.change_supplier", "catalog.add_supplierproduct",
     "catalog.change_supplierproduct", "catalog.add_supplierclosure",
-    "catalog.change_supplierclosure", "catalog.delete_supplierclosure",
+    "catalog.change_supplierclosure", "catalog.delete_supplierclosure", "catalog.add_pricebreak",
+    "catalog.change_pricebreak", "catalog.delete_pricebreak", "catalog.add_exchangerate",
+    "catalog.change_exchangerate", "inventory.add_tableimport",
 )  # fmt: skip
 CHANGE_PRODUCTS = (
     "catalog.add_product", "catalog.change_product", "catalog.add_category",
@@ -50,7 +55,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "viewer": VIEW,
     "planner": (
         *VIEW, *CHANGE_PRODUCTS, "inventory.decide_suggestion", "inventory.change_suggestion",
-        "inventory.add_importbatch", "catalog.add_run", "catalog.change_run",
+        "inventory.add_importbatch", "inventory.add_tableimport", "inventory.add_transfer",
+        "inventory.view_customer", "catalog.add_run", "catalog.change_run",
     ),
     "buyer": (
         *VIEW, *CHANGE_SUPPLY, "inventory.decide_suggestion", "inventory.change_suggestion",
@@ -59,20 +65,40 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "stock_keeper": (
         *VIEW, "inventory.receive_purchaseorder", "inventory.add_stockmovement",
-        "inventory.change_stockdiscrepancy",
+        "inventory.change_stockdiscrepancy", "inventory.add_stockdocument",
+        "inventory.add_transfer", "inventory.change_transfer", "inventory.add_stockcount",
+        "inventory.change_stockcount", "inventory.ship_customerorder",
+        "inventory.add_reservation", "inventory.change_reservation", "inventory.view_customer",
     ),
     "approver": (
         *VIEW, "inventory.decide_suggestion", "inventory.change_suggestion",
         "inventory.second_approve_suggestion", "inventory.approve_purchaseorder",
+        "inventory.approve_stockcount", "inventory.close_period",
+        "inventory.backdate_stockmovement", "inventory.reverse_stockmovement",
+        "inventory.view_customer", "catalog.view_auditentry",
+    ),
+    "auditor": (
+        *VIEW, "inventory.view_customer", "inventory.view_paymentreport",
+        "inventory.view_ledgerseal", "inventory.view_autoapprovalpolicy",
+        "inventory.view_webhooksource", "inventory.view_webhookdelivery",
+        "catalog.view_auditentry",
     ),
     # the account that the shop's API key acts for
-    "shop": ("catalog.view_product", "inventory.add_sale", "inventory.add_return"),
+    "shop": (
+        "catalog.view_product", "inventory.add_sale", "inventory.add_return",
+        "inventory.view_stocklevel", "inventory.view_customerorder",
+        "inventory.add_customerorder", "inventory.change_customerorder",
+        "inventory.ship_customerorder", "inventory.cancel_customerorder",
+        "inventory.add_stockcount",
+    ),
 }  # fmt: skip
 # Administrators keep the installation running; buying is not theirs.
 ADMIN_APPS = ("catalog", "inventory", "forecasting", "recommendations", "auth")
 BUSINESS_RIGHTS = (
     "decide_suggestion", "second_approve_suggestion", "send_purchaseorder",
-    "approve_purchaseorder", "receive_purchaseorder",
+    "approve_purchaseorder", "receive_purchaseorder", "approve_stockcount", "close_period",
+    "backdate_stockmovement", "reverse_stockmovement", "ship_customerorder",
+    "cancel_customerorder",
 )  # fmt: skip
 
 # Every supplier is new to a fresh installation, so nobody is held up by that at first.

@@ -28,6 +28,8 @@ SCOPES = {
     "stock:write": gettext_lazy("Post stock movements and receipts"),
     "sales:read": gettext_lazy("Read sales and demand"),
     "sales:write": gettext_lazy("Send sales and returns"),
+    "orders:read": gettext_lazy("Read customer orders"),
+    "orders:write": gettext_lazy("Send customer orders, payments and shipments"),
     "planning:read": gettext_lazy("Read suggestions, forecasts and purchase orders"),
     "planning:write": gettext_lazy("Decide suggestions and purchase orders"),
     "runs:read": gettext_lazy("Read runs"),

@@ -9,4 +9,5 @@ DEMO_USERS: dict[str, str] = {
     "stella": "stock_keeper",
     "anton": "approver",
     "vera": "viewer",
+    "audrey": "auditor",
 }

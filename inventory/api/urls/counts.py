@@ -1,0 +1,5 @@
+"""Endpoints of counts, snapshots and closed periods."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Endpoints of customer orders, customers and webhooks."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

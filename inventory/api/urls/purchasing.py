@@ -1,0 +1,5 @@
+"""Endpoints of purchasing beyond the daily desk."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

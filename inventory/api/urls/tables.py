@@ -1,0 +1,5 @@
+"""Endpoints of import and export of tables."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,14 @@
+"""Pages of planning, purchasing, orders and stock, room by room."""
+
+from inventory.urls import control, counts, orders, planning, purchasing, stock, tables
+
+# planning comes last: its paths with a SKU inside would hide longer ones
+urlpatterns = [
+    *control.urlpatterns,
+    *counts.urlpatterns,
+    *orders.urlpatterns,
+    *purchasing.urlpatterns,
+    *stock.urlpatterns,
+    *tables.urlpatterns,
+    *planning.urlpatterns,
+]

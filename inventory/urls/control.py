@@ -1,0 +1,5 @@
+"""Pages of audit, limits, rates and lead times."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Pages of customer orders, customers and webhooks."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Pages of purchasing beyond the daily desk."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

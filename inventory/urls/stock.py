@@ -1,0 +1,5 @@
+"""Pages of stock documents and transfers."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
