@@ -1,5 +1,7 @@
 """Lists ask the database as often for fifty rows as for five."""
 
+from datetime import date
+
 import pytest
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
@@ -35,7 +37,7 @@ def fill(propose_many, warehouse, noon):
             supplier = SupplierFactory()
             PurchaseOrder.objects.create(
                 number=f"PO-{number}", supplier=supplier, warehouse=warehouse, currency="EUR",
-                state="awaiting_approval", created_at=noon,
+                week=date(2026, 11, 23), state="awaiting_approval", created_at=noon,
             )  # fmt: skip
             Run.objects.create(kind="demand.forecast", created_at=noon, due_at=noon)
             ImportBatch.objects.create(preset="m5", file_name=f"{number}.csv", created_at=noon)
