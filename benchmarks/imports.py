@@ -13,7 +13,6 @@ Measures, in a scratch database that is made for it and removed again:
 """
 
 import argparse
-import contextlib
 import json
 import os
 import platform
@@ -23,10 +22,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from benchmarks.scratch import scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,38 +42,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GRANARY_VAR"] = folder
         os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        with _scratch_database(arguments.database_url):
+        with scratch_database(arguments.database_url):
             report = _measure(arguments.data.resolve(), arguments.preset, arguments.rounds)
     _print(report)
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
         path = arguments.out / f"import_{report['engine']}.json"
         path.write_text(json.dumps(report, indent=1) + "\n")
-
-
-@contextlib.contextmanager
-def _scratch_database(url: str) -> Iterator[None]:
-    """Point DATABASE_URL to a database of our own (SQLite: a file in GRANARY_VAR)."""
-    if not url:
-        os.environ.pop("DATABASE_URL", None)
-        yield
-        return
-    import psycopg2
-
-    name = f"granary_bench_{os.getpid()}"
-    server = psycopg2.connect(url)
-    server.autocommit = True
-    with server.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")  # our own name and process number
-        os.environ["DATABASE_URL"] = url.rsplit("/", 1)[0] + "/" + name
-        try:
-            yield
-        finally:
-            from django.db import connections
-
-            connections.close_all()
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    server.close()
 
 
 def _measure(path: Path, preset: str, rounds: int) -> dict[str, Any]:
