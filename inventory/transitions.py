@@ -43,7 +43,8 @@ SUGGESTION_TRANSITIONS: Mapping[str, frozenset[str]] = {
     S.EXPIRED: frozenset(),
 }
 
-# A hold goes back to where it came from (``held_from``); the service sees to that.
+# A hold goes back to where it came from (``held_from``); the service sees to that. A received order
+# goes back to partly received when a receipt that was booked wrongly is reversed.
 PURCHASE_ORDER_TRANSITIONS: Mapping[str, frozenset[str]] = {
     P.DRAFT: frozenset({P.AWAITING_APPROVAL, P.APPROVED, P.ON_HOLD, P.CANCELLED}),
     P.AWAITING_APPROVAL: frozenset({P.APPROVED, P.DRAFT, P.CANCELLED}),
@@ -52,7 +53,7 @@ PURCHASE_ORDER_TRANSITIONS: Mapping[str, frozenset[str]] = {
     P.ACKNOWLEDGED: frozenset({P.PART_RECEIVED, P.RECEIVED, P.ON_HOLD, P.CANCELLED}),
     P.ON_HOLD: frozenset({P.DRAFT, P.APPROVED, P.SENT, P.ACKNOWLEDGED, P.CANCELLED}),
     P.PART_RECEIVED: frozenset({P.RECEIVED, P.CLOSED_SHORT}),
-    P.RECEIVED: frozenset({P.CLOSED}),
+    P.RECEIVED: frozenset({P.CLOSED, P.PART_RECEIVED}),
     P.CLOSED: frozenset(),
     P.CLOSED_SHORT: frozenset(),
     P.CANCELLED: frozenset(),

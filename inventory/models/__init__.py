@@ -13,7 +13,13 @@ from inventory.models.customer_order import (
 from inventory.models.document import StockDocument, StockDocumentLine
 from inventory.models.ledger import StockDiscrepancy, StockLevel, StockMovement
 from inventory.models.lot import Lot, LotEntry, LotLevel
-from inventory.models.purchase import PurchaseOrder, PurchaseOrderLine, Receipt, ReceiptLine
+from inventory.models.purchase import (
+    MergedSuggestion,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    Receipt,
+    ReceiptLine,
+)
 from inventory.models.sale import Customer, DemandDay, ImportBatch, Return, Sale, StagedStockFact
 from inventory.models.seal import LedgerSeal
 from inventory.models.suggestion import ApprovalLimit, Decision, ReasonCode, Suggestion
@@ -36,6 +42,7 @@ __all__ = [
     "Lot",
     "LotEntry",
     "LotLevel",
+    "MergedSuggestion",
     "OrderReturn",
     "PaymentReport",
     "PurchaseOrder",

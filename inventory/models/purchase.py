@@ -100,6 +100,23 @@ class PurchaseOrder(models.Model):
     limit_exceeded = models.CharField(_("limit exceeded"), max_length=200, blank=True)
     version = models.PositiveIntegerField(_("version"), default=1)
     note = models.CharField(_("note"), max_length=300, blank=True)
+    authors = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="+",
+        verbose_name=_("written by"),
+        help_text=_("Who wrote or changed a line by hand; none of them gives the approval."),
+    )
+    idempotency_key = models.CharField(
+        _("idempotency key"), max_length=160, null=True, blank=True, unique=True
+    )
+    request_digest = models.CharField(
+        _("digest of the request"),
+        max_length=64,
+        blank=True,
+        editable=False,
+        help_text=_("What the key came with: the same key with other content is refused."),
+    )
 
     class Meta:
         verbose_name = _("purchase order")
@@ -198,6 +215,25 @@ class PurchaseOrderLine(models.Model):
         return max(self.quantity - self.received_quantity, 0)
 
 
+class MergedSuggestion(models.Model):
+    """A further suggestion whose quantity went into a line that already had one: the line stays pegged to both."""
+
+    line = models.ForeignKey(PurchaseOrderLine, models.CASCADE, related_name="merged")
+    suggestion = models.OneToOneField(Suggestion, models.PROTECT, related_name="merged_into")
+    quantity = models.PositiveBigIntegerField(_("quantity"))
+
+    class Meta:
+        verbose_name = _("merged suggestion")
+        verbose_name_plural = _("merged suggestions")
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="merged_quantity_positive")
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.suggestion_id}: {self.quantity}"
+
+
 class Receipt(models.Model):
     order = models.ForeignKey(PurchaseOrder, models.PROTECT, related_name="receipts")
     idempotency_key = models.CharField(_("idempotency key"), max_length=120, unique=True)
@@ -206,11 +242,28 @@ class Receipt(models.Model):
     by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("by")
     )
+    reversed_at = models.DateTimeField(_("reversed at"), null=True, blank=True)
+    reversed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("reversed by"),
+    )
+    reversal_note = models.CharField(_("reversed because"), max_length=200, blank=True)
 
     class Meta:
         verbose_name = _("receipt")
         verbose_name_plural = _("receipts")
         ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reversed_at__isnull=True, reversed_by__isnull=True)
+                | Q(reversed_at__isnull=False, reversed_by__isnull=False),
+                name="reversed_receipt_knows_by_whom",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.order} {self.received_at:%Y-%m-%d}"

@@ -218,6 +218,8 @@ class Decision(models.Model):
         REOPEN = "reopen", _("Reopened")
         SECOND_APPROVE = "second_approve", _("Second approval given")
         SECOND_REJECT = "second_reject", _("Second approval refused")
+        CHANGE_LINE = "change_line", _("Quantity changed on the order")
+        REMOVE_LINE = "remove_line", _("Taken off the order")
 
     suggestion = models.ForeignKey(Suggestion, models.PROTECT, related_name="decisions")
     action = models.CharField(_("action"), max_length=16, choices=Action.choices)
@@ -252,7 +254,8 @@ class Decision(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=~Q(action__in=("override", "reject")) | Q(reason__isnull=False),
+                condition=~Q(action__in=("override", "reject", "remove_line"))
+                | Q(reason__isnull=False),
                 name="override_has_reason",
             ),
             models.CheckConstraint(
