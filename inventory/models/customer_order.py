@@ -57,6 +57,7 @@ class CustomerOrder(models.Model):
     paid_at = models.DateTimeField(_("paid at"), null=True, blank=True)
     shipped_at = models.DateTimeField(_("shipped at"), null=True, blank=True)
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True, blank=True)
+    cancel_reason = models.CharField(_("cancelled because"), max_length=200, blank=True)
     recorded_at = models.DateTimeField(_("recorded at"))
     content_sha256 = models.CharField(
         _("hash of what was ordered"), max_length=64, editable=False,
@@ -103,6 +104,10 @@ class CustomerOrderLine(models.Model):
     warehouse = models.ForeignKey(Warehouse, models.PROTECT, related_name="order_lines")
     quantity = models.PositiveBigIntegerField(_("quantity"))
     unit_price = MoneyField(_("unit price"))
+    demand_day = models.DateField(
+        _("demand day"),
+        help_text=_("Date of ordering in the warehouse's time zone: open pieces are demand of it."),
+    )
     shipped_quantity = models.PositiveBigIntegerField(_("shipped"), default=0)
     cancelled_quantity = models.PositiveBigIntegerField(_("cancelled"), default=0)
     returned_quantity = models.PositiveBigIntegerField(_("returned"), default=0)
@@ -117,6 +122,14 @@ class CustomerOrderLine(models.Model):
         verbose_name = _("customer order line")
         verbose_name_plural = _("customer order lines")
         ordering = ["order", "line"]
+        indexes = [
+            models.Index(fields=["product", "warehouse", "demand_day"], name="ordered_demand"),
+            models.Index(
+                fields=["product", "warehouse"],
+                condition=Q(quantity__gt=F("shipped_quantity") + F("cancelled_quantity")),
+                name="open_order_lines",
+            ),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["order", "line"], name="one_line_per_number"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="ordered_quantity_positive"),
