@@ -7,6 +7,7 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from catalog import request_context
 from catalog.models import ApiKey
 from catalog.services import api_keys
 
@@ -27,6 +28,7 @@ class ApiKeyAuthentication(BaseAuthentication):
                 _("The API key is unknown, expired or revoked."), code="invalid_api_key"
             )
         api_keys.note_use(key=key, at=at)
+        request_context.signed_in(user=key.user, api_key=key)
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from catalog.models import Run
 from catalog.runs import UnknownRunKind, run_kind
 from catalog.services import runs
+from catalog.services.audit import recording
 from catalog.services.run_context import RunCancelled, RunContext
 from catalog.services.runs import LeaseLost
 
@@ -36,7 +37,7 @@ def execute(
     context = RunContext(run, clock=clock, on_progress=on_progress)
     logger.info("Run %s (%s) starts, attempt %s", run.pk, run.kind, run.attempt)
     try:
-        with context.kept_alive():
+        with recording(request_id=f"run-{run.pk}", user=run.requested_by), context.kept_alive():
             result = run_kind(run.kind).load_executor()(context)
         if not context.is_complete:
             runs.finish_run(run=run, result=result, at=clock())

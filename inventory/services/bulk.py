@@ -8,6 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from catalog.services.audit import note_refusal
 from inventory.exceptions import NotAllowed, StaleVersion
 from inventory.models import Suggestion
 from inventory.services.decisions import (
@@ -17,6 +18,7 @@ from inventory.services.decisions import (
     second_reject,
     snooze_suggestion,
 )
+from inventory.services.duties import describe_decided
 
 BULK_MOST = 500
 
@@ -61,7 +63,7 @@ def bulk_decide(
     def decide(suggestion_id: int, version: int) -> Suggestion:
         common = {"suggestion_id": suggestion_id, "by": by, "at": at, "version": version}
         if action == "approve":
-            _refuse_assumed(suggestion_id)
+            _refuse_assumed(suggestion_id, by=by, at=at)
             return approve_suggestion(**common)
         if action == "reject":
             return reject_suggestion(**common, reason_code=reason_code, note=note)
@@ -114,12 +116,19 @@ def bulk_decide(
     return results
 
 
-def _refuse_assumed(suggestion_id: int) -> None:
-    if Suggestion.objects.filter(pk=suggestion_id, uses_assumed_facts=True).exists():
-        raise ValidationError(
-            _("Lead time or cost is only assumed: confirm them, or approve this row by itself."),
-            code="assumed_facts",
-        )
+def _refuse_assumed(suggestion_id: int, *, by: Any, at: datetime) -> None:
+    row = Suggestion.objects.filter(pk=suggestion_id, uses_assumed_facts=True).first()
+    if row is None:
+        return
+    error = ValidationError(
+        _("Lead time or cost is only assumed: confirm them, or approve this row by itself."),
+        code="assumed_facts",
+    )
+    note_refusal(
+        action="suggestion.approve", row=Suggestion, object_id=row.pk, error=error, by=by, at=at,
+        before=describe_decided(row),
+    )  # fmt: skip
+    raise error
 
 
 def _limit_of(row: Suggestion) -> str:

@@ -12,11 +12,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.models import Product
+from catalog.services.audit import audited, saw
 from inventory.exceptions import InvalidTransition, NotAllowed, OverLimit
 from inventory.models import Decision, ReasonCode, Suggestion
 from inventory.services.duties import (
     change_state,
     check_version,
+    describe_decided,
     require_permission,
     require_scope,
 )
@@ -30,6 +32,7 @@ State = Suggestion.State
 Action = Decision.Action
 
 
+@audited("suggestion.approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def approve_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
     """Approve the suggested quantity: an order line at once, or a wait for the second approval.
@@ -41,6 +44,7 @@ def approve_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: in
     return _decide(row, quantity=row.suggested_quantity, by=by, at=at)
 
 
+@audited("suggestion.override", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def override_suggestion(
     *,
@@ -68,6 +72,7 @@ def override_suggestion(
     return _decide(row, quantity=quantity, by=by, at=at, reason=reason, note=note)
 
 
+@audited("suggestion.reject", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def reject_suggestion(
     *, suggestion_id: int, reason_code: str, note: str = "", by: Any, at: datetime, version: int
@@ -83,6 +88,7 @@ def reject_suggestion(
     return _saved(row)
 
 
+@audited("suggestion.second_approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def second_approve(
     *, suggestion_id: int, by: Any, at: datetime, version: int, note: str = ""
@@ -105,6 +111,7 @@ def second_approve(
     return _converted(row, by=by, at=at)
 
 
+@audited("suggestion.second_reject", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def second_reject(
     *,
@@ -126,6 +133,7 @@ def second_reject(
     return _saved(row)
 
 
+@audited("suggestion.snooze", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def snooze_suggestion(
     *, suggestion_id: int, until: date, by: Any, at: datetime, version: int
@@ -140,6 +148,7 @@ def snooze_suggestion(
     return _saved(row)
 
 
+@audited("suggestion.reopen", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def reopen_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
     """Take a rejection, a snooze or one's own decision that still waits back to open.
@@ -207,6 +216,7 @@ def _locked(suggestion_id: int, *, by: Any, version: int, permission: str) -> Su
         .select_related("product", "warehouse", "supplier", "decided_by")
         .get(pk=suggestion_id)
     )
+    saw(row)
     require_scope(by, row)
     check_version(row, version)
     return row

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from catalog.services.audit import plain
 from inventory.exceptions import InvalidTransition, NotAllowed, StaleVersion
 from inventory.models import PurchaseOrder, Suggestion
 from inventory.selectors.scope import scope_of
@@ -47,6 +48,22 @@ def describe(row: Suggestion | PurchaseOrder) -> dict[str, Any]:
         facts["final_quantity"] = row.final_quantity
         facts["decided_by"] = None if row.decided_by is None else row.decided_by.get_username()
     return facts
+
+
+def describe_decided(row: Suggestion) -> dict[str, Any]:
+    """Return what the audit log keeps of a suggestion before and after a decision."""
+    return plain(  # type: ignore[no-any-return]
+        {
+            "state": row.state,
+            "version": row.version,
+            "suggested_quantity": row.suggested_quantity,
+            "final_quantity": row.final_quantity,
+            "unit_cost": row.unit_cost,
+            "currency": row.currency,
+            "decided_by": row.decided_by_id,
+            "snoozed_until": row.snoozed_until,
+        }
+    )
 
 
 def change_state(
