@@ -5,6 +5,7 @@ guard but also an outdated one.
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from catalog.guards.declarations import (
@@ -14,6 +15,7 @@ from catalog.guards.declarations import (
     GuardObject,
     LegalTransitions,
     NoOverlap,
+    RowRule,
 )
 
 
@@ -27,6 +29,8 @@ def objects_of(guard: Guard) -> list[GuardObject]:
             return [_no_overlap(guard)]
         case BalanceMatches():
             return [_balance(guard)]
+        case RowRule():
+            return [_row_rule(guard)]
     raise TypeError(f"Expected a guard of catalog.guards.declarations, received: {guard!r}.")
 
 
@@ -119,6 +123,22 @@ def _balance(guard: BalanceMatches) -> GuardObject:
         f'FROM "{guard.table}" AS earlier WHERE {same} ORDER BY earlier."id" DESC LIMIT 1), 0) THEN '
         f"{_refusal(guard, message)} END IF; RETURN NEW;",
     )
+
+
+def _row_rule(guard: RowRule) -> GuardObject:
+    # a comparison with NULL is neither true nor false: it does not hold
+    body = (
+        f"IF ({guard.holds}) IS NOT TRUE THEN {_refusal(guard, guard.message)} END IF; RETURN NEW;"
+    )
+    rule = _trigger(guard, guard.purpose, guard.event, "ROW", body)
+    if not guard.at_commit:
+        return rule
+    create = rule.create.replace(
+        f'CREATE TRIGGER "{rule.name}" BEFORE {guard.event} ON "{guard.table}" FOR',
+        f'CREATE CONSTRAINT TRIGGER "{rule.name}" AFTER {guard.event} ON "{guard.table}"'
+        " DEFERRABLE INITIALLY DEFERRED FOR",
+    )
+    return replace(rule, create=create)
 
 
 def _refusal(guard: Guard, message: str) -> str:

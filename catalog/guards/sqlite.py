@@ -14,6 +14,7 @@ from catalog.guards.declarations import (
     GuardObject,
     LegalTransitions,
     NoOverlap,
+    RowRule,
 )
 
 LAST_DAY = "'9999-12-31'"
@@ -32,6 +33,8 @@ def objects_of(guard: Guard) -> list[GuardObject]:
             return [_no_overlap(guard, verb) for verb in ("INSERT", "UPDATE")]
         case BalanceMatches():
             return [_balance(guard)]
+        case RowRule():
+            return [] if guard.across_tables else [_row_rule(guard)]
     raise TypeError(f"Expected a guard of catalog.guards.declarations, received: {guard!r}.")
 
 
@@ -57,6 +60,12 @@ def weaknesses(connection: Any) -> list[str]:
 
 def fingerprint(create: str) -> str:
     return hashlib.sha256(create.encode()).hexdigest()[:32]
+
+
+def _row_rule(guard: RowRule) -> GuardObject:
+    # a comparison with NULL is neither true nor false: it does not hold
+    condition = f"COALESCE(({guard.holds}), 0) = 0"
+    return _trigger(guard, guard.purpose, guard.event, condition, guard.message)
 
 
 def _trigger(guard: Guard, purpose: str, event: str, condition: str, message: str) -> GuardObject:

@@ -31,6 +31,7 @@ class Transfer(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", verbose_name=_("created by")
     )
+    is_manual = models.BooleanField(_("written by hand"), default=False)
     expected_on = models.DateField(_("expected on"), null=True, blank=True)
     note = models.CharField(_("note"), max_length=200, blank=True)
     idempotency_key = models.CharField(
@@ -45,7 +46,13 @@ class Transfer(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=~Q(source=F("destination")), name="transfer_between_two"
-            )
+            ),
+            # approved suggestions from here to there gather in one draft
+            models.UniqueConstraint(
+                fields=["source", "destination"],
+                condition=Q(state="draft", is_manual=False),
+                name="one_draft_per_route",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,7 +78,9 @@ class TransferLine(models.Model):
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["transfer", "product"], name="one_transfer_line_per_product"
+                fields=["transfer", "product"],
+                condition=Q(suggestion__isnull=True),
+                name="one_transfer_line_per_product",
             ),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="transfer_quantity_positive"),
             models.CheckConstraint(

@@ -10,7 +10,13 @@ from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
 from catalog.guards import declared_guards, drop_guards, install_guards, missing_guards
-from catalog.guards.declarations import AppendOnly, BalanceMatches, LegalTransitions, NoOverlap
+from catalog.guards.declarations import (
+    AppendOnly,
+    BalanceMatches,
+    LegalTransitions,
+    NoOverlap,
+    RowRule,
+)
 from catalog.models import Price
 from inventory.models import StockMovement
 from tests.factories import ProductFactory, WarehouseFactory
@@ -40,7 +46,7 @@ def execute(statement, *values):
 
 def test_the_migrated_database_has_every_declared_guard():
     assert {type(guard) for guard in declared_guards()} == {
-        AppendOnly, BalanceMatches, LegalTransitions, NoOverlap,
+        AppendOnly, BalanceMatches, LegalTransitions, NoOverlap, RowRule,
     }  # fmt: skip
     assert missing_guards(connection) == []
     out = StringIO()
