@@ -15,6 +15,7 @@ from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 from config.sqlite3.fair_lock import lock_for
+from config.sqlite3.schema import DatabaseSchemaEditor
 
 DEFAULT_TIMEOUT_SECONDS = 5.0  # of Python's sqlite3
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
@@ -24,6 +25,7 @@ _held = threading.local()
 class DatabaseWrapper(base.DatabaseWrapper):
     """Adds `uses_fair_lock` (on by default) to the backend; a transaction holds at most one lock."""
 
+    SchemaEditorClass = DatabaseSchemaEditor
     uses_fair_lock = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

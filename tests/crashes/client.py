@@ -1,0 +1,71 @@
+"""A caller that keeps its word in a file: what it asked for, and what was acknowledged.
+
+    python client.py '{"journal": "…", "verb": "movement", "product": 1, "warehouse": 1, "name": "c0"}'
+
+Each request has a key of its own. A request without an acknowledgement has an unknown outcome: when the
+database is back, the caller asks again with the same key. Runs until it is killed, or until ``requests``
+are acknowledged.
+"""
+
+import json
+import os
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+import django
+
+django.setup()
+
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection  # noqa: E402
+
+from inventory.services.ledger import post_movement  # noqa: E402
+
+PATIENCE_SECONDS = 60
+
+
+def main():
+    task = json.loads(sys.argv[1])
+    act = {"movement": move}[task["verb"]]
+    # one write of a line below the pipe size arrives whole or not at all, also when this process is killed
+    journal = os.open(task["journal"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    number = 0
+    while number < task.get("requests", 10**9):
+        key = f"{task['name']}-{number}"
+        os.write(journal, f"ask {key}\n".encode())
+        ask(act, task, key)
+        os.write(journal, f"done {key}\n".encode())
+        number += 1
+
+
+def ask(act, task, key):
+    """Until it is acknowledged: the connection may break in the middle of it."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return act(task, key)
+        except (DatabaseError, InterfaceError):
+            if time.monotonic() > until or not task.get("patient"):
+                raise
+            connection.close()
+            close_old_connections()
+            time.sleep(0.05)
+
+
+def move(task, key):
+    return post_movement(
+        product_id=task["product"],
+        warehouse_id=task["warehouse"],
+        kind="sale",
+        quantity=-1,
+        at=datetime.now(UTC),
+        idempotency_key=key,
+    )
+
+
+if __name__ == "__main__":
+    main()
