@@ -16,8 +16,8 @@ def preferred_supplier(*, product_id: int, day: date) -> SupplierProduct | None:
 def preferred_suppliers(
     *, day: date, product_ids: Collection[int] | None = None
 ) -> dict[int, SupplierProduct]:
-    """Return product id → terms of its preferred supplier, with supplier and closures loaded."""
-    rows = _valid(day).prefetch_related("supplier__closures")
+    """Return product id → terms of its preferred supplier, with price breaks, supplier and closures loaded."""
+    rows = _valid(day).prefetch_related("supplier__closures", "price_breaks")
     if product_ids is not None:
         rows = rows.filter(product_id__in=product_ids)
     chosen: dict[int, SupplierProduct] = {}

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from catalog.services.defaults import planning_defaults
 from catalog.services.run_context import RunContext
-from forecasting.engine.replenishment.order_arithmetic import round_to_admissible
 from forecasting.models import Artifact, Forecast, ForecastRun, Policy, PolicyEvaluation
 from forecasting.services.artifacts import (
     artifact_folder,
@@ -24,7 +23,9 @@ from forecasting.services.artifacts import (
 from forecasting.services.doors import open_door
 from forecasting.services.facts import Facts, planning_facts
 from forecasting.services.rationale import DemandAhead
+from inventory.engine.order_quantities import order_quantity
 from inventory.selectors.scope import Scope
+from inventory.services.rounding import terms_of
 
 LEARNED = "q_learning"
 SMALLEST_DAILY_MEAN = 0.01
@@ -120,7 +121,7 @@ def sized_problem(facts: Facts, ahead: DemandAhead, forecast: Forecast, today: d
         holding_cost=facts.costs.holding_cost_per_day,
         shortage_cost=facts.costs.shortage_cost,
         fixed_cost=facts.costs.order_line_cost,
-        pack_size=source.order_multiple,
+        pack_size=terms_of(source).multiple,
         min_order_quantity=source.min_order_quantity,
         cumulative_quantiles=ahead.spread_curves(levels, source.lead_time_sd_days),
     )
@@ -286,12 +287,7 @@ class PolicyBook:
     @staticmethod
     def _admissible(facts: Facts, quantity: int) -> int:
         assert facts.conditions is not None
-        source = facts.conditions.supplier_product
-        return round_to_admissible(
-            quantity,
-            min_order_quantity=source.min_order_quantity,
-            order_multiple=source.order_multiple,
-        )
+        return order_quantity(quantity, terms_of(facts.conditions.supplier_product)).quantity
 
     def _textbook(self, facts: Facts, ahead: DemandAhead, today: date) -> dict[str, Any]:
         """Order up to the service level's quantile of demand over lead time and review period."""

@@ -14,6 +14,8 @@ from forecasting.engine.replenishment.order_arithmetic import (
 )
 from forecasting.models import Forecast, ForecastRun
 from forecasting.services.facts import Facts
+from inventory.engine.order_quantities import order_quantity
+from inventory.services.rounding import terms_of
 
 SCHEMA = 1
 HISTORY_DAYS = 365
@@ -107,6 +109,11 @@ def build_rationale(
     source = facts.conditions.supplier_product
     protection = facts.conditions.lead_days(today) + facts.conditions.review_days
     expected = round(ahead.mean_over(protection))
+    terms = terms_of(source)
+    position = facts.position
+    rounded = order_quantity(
+        order["order_up_to"] - position.available - position.on_order - position.in_approval, terms
+    )
     return {
         "schema": SCHEMA,
         "cutoff": run.cutoff.isoformat(),
@@ -139,8 +146,10 @@ def build_rationale(
             "review_period_days": facts.conditions.review_days,
             "protection_days": protection,
             "min_order_quantity": source.min_order_quantity,
-            "order_multiple": source.order_multiple,
-            "unit_cost": str(source.unit_cost),
+            "order_multiple": terms.multiple,
+            "max_order_quantity": source.max_order_quantity,
+            "rounding": source.rounding,
+            "unit_cost": str(terms.unit_cost_at(order["quantity"])),
             "cost_assumed": source.cost_assumed,
             "unit_margin": str(facts.costs.unit_margin),
             "holding_cost_per_day": f"{facts.costs.holding_cost_per_day:.6f}",
@@ -153,8 +162,7 @@ def build_rationale(
             available=facts.position.available,
             on_order=facts.position.on_order,
             in_approval=facts.position.in_approval,
-            min_order_quantity=source.min_order_quantity,
-            order_multiple=source.order_multiple,
+            rounding=[(change.rule, change.units) for change in rounded.changes],
             quantity=order["quantity"],
         ),
         "quantity": order["quantity"],

@@ -22,6 +22,7 @@ from forecasting.services.rationale import (
 from inventory.models import Suggestion
 from inventory.selectors.demand import demand_rows
 from inventory.selectors.scope import Scope
+from inventory.services.rounding import terms_of
 from inventory.services.suggestions import OrderProposal, ProposalOutcome, propose_orders
 
 CHUNK = 100
@@ -91,7 +92,7 @@ def propose(
 ) -> OrderProposal | None:
     """Return the proposal for one series, a withheld one where a fact is missing, or None for no need."""
     ahead = DemandAhead(forecast, run)
-    if facts.conditions is None or facts.costs is None:
+    if facts.conditions is None or facts.costs is None or _contradict(facts):
         return _withheld(facts, ahead, run, today)
     decided = book.decide(facts=facts, ahead=ahead, forecast=forecast, today=today)
     quantity = decided["quantity"]
@@ -104,6 +105,7 @@ def propose(
         order=decided, projection=projection, confidence=words,
     )  # fmt: skip
     source = facts.conditions.supplier_product
+    terms = terms_of(source)
     stockout_on = projection["stockout_on"]
     lost_units = next(
         (a["expected_lost_units"] for a in decided["answers"] if a["name"] == "nothing"), 0.0
@@ -114,10 +116,10 @@ def propose(
         supplier_id=facts.conditions.supplier.pk,
         kind=Suggestion.Kind.BUY,
         suggested_quantity=quantity,
-        unit_cost=source.unit_cost,
+        unit_cost=terms.unit_cost_at(quantity),
         currency=facts.conditions.supplier.currency,
         min_order_quantity=source.min_order_quantity,
-        order_multiple=source.order_multiple,
+        order_multiple=terms.multiple,
         urgency=_urgency(facts, ahead, projection, today),
         confidence=confidence,
         order_by=facts.conditions.order_on,
@@ -145,6 +147,8 @@ def _withheld(
     reason = _("No supplier delivers this product.")
     if facts.conditions is not None:
         reason = _("The unit cost is missing.")
+        if _contradict(facts):
+            reason = _("Minimum, multiple and maximum of the supplier leave no possible quantity.")
     return OrderProposal(
         product_id=facts.product.pk,
         warehouse_id=facts.warehouse_id,
@@ -170,6 +174,12 @@ def _withheld(
         withheld_reason=reason,
         rationale={"schema": 1, "cutoff": run.cutoff.isoformat()},
     )
+
+
+def _contradict(facts: Facts) -> bool:
+    """Whether the supplier's own terms allow no quantity at all: 60 at most, in packs of 100."""
+    conditions = facts.conditions
+    return conditions is not None and terms_of(conditions.supplier_product).most == 0
 
 
 def _urgency(facts: Facts, ahead: DemandAhead, projection: dict[str, Any], today: date) -> str:
@@ -243,10 +253,13 @@ def _why(facts: Facts, ahead: DemandAhead, decided: dict[str, Any]) -> str:
         _("%(units)d expected in %(days)d d")
         % {"units": round(ahead.mean_over(protection)), "days": protection},
     ]
-    if decided["quantity"] == source.min_order_quantity > 1:
+    terms = terms_of(source)
+    if decided["quantity"] == terms.most:
+        parts.append(_("maximum order quantity %(most)d binds") % {"most": terms.most})
+    elif decided["quantity"] == source.min_order_quantity > 1:
         parts.append(_("minimum order quantity %(moq)d binds") % {"moq": source.min_order_quantity})
-    elif source.order_multiple > 1:
-        parts.append(_("packs of %(pack)d") % {"pack": source.order_multiple})
+    elif terms.multiple > 1:
+        parts.append(_("packs of %(pack)d") % {"pack": terms.multiple})
     return "; ".join(parts)
 
 

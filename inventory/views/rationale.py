@@ -21,7 +21,8 @@ def step_labels() -> dict[str, str]:
         "policy": _("Learned policy"),
         "need_below_zero": _("Stock beyond the need"),
         "min_order_quantity": _("Up to the minimum order quantity"),
-        "order_multiple": _("Up to whole packs"),
+        "order_multiple": _("To whole packs"),
+        "max_order_quantity": _("Down to the maximum order quantity"),
         "cap": _("Cap"),
     }
 

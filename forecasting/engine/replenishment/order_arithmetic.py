@@ -8,14 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 FloatArray = NDArray[np.float64]
 
 
-def round_to_admissible(need: int, *, min_order_quantity: int, order_multiple: int) -> int:
-    """Return 0 for no need, else the smallest multiple that is at least the need and the minimum."""
-    if need <= 0:
-        return 0
-    wanted = max(need, min_order_quantity)
-    return -(-wanted // order_multiple) * order_multiple
-
-
 def quantity_waterfall(
     *,
     expected_demand: int,
@@ -23,21 +15,18 @@ def quantity_waterfall(
     available: int,
     on_order: int,
     in_approval: int,
-    min_order_quantity: int,
-    order_multiple: int,
+    rounding: Sequence[tuple[str, int]],
     quantity: int,
 ) -> list[dict[str, int | str]]:
     """Return the steps from expected demand to `quantity`; their values add up to it exactly.
 
     `order_up_to` is the level S of the classical rule, `expected_demand` the mean over the protection
-    interval; the last step is what another policy (or a cap) changed.
+    interval. `rounding` says what each of the supplier's rules (minimum, multiple, maximum) added to the
+    need or took off it; the last step is what another policy changed.
     """
     raw = order_up_to - available - on_order - in_approval
     need = max(raw, 0)
-    lifted = max(need, min_order_quantity) if need else 0
-    classical = round_to_admissible(
-        need, min_order_quantity=min_order_quantity, order_multiple=order_multiple
-    )
+    classical = need + sum(units for _rule, units in rounding)
     steps = [
         ("demand_protection", expected_demand),
         ("safety_stock", order_up_to - expected_demand),
@@ -45,8 +34,7 @@ def quantity_waterfall(
         ("on_order", -on_order),
         ("in_approval", -in_approval),
         ("need_below_zero", need - raw),
-        ("min_order_quantity", lifted - need),
-        ("order_multiple", classical - lifted),
+        *rounding,
         ("policy", quantity - classical),
     ]
     always = {"demand_protection", "safety_stock", "on_hand", "on_order"}

@@ -1,0 +1,128 @@
+"""Supplier's terms for a quantity: what may be ordered, at which cost, and why, in words."""
+
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from catalog.models import Supplier, SupplierProduct
+from inventory.engine.order_quantities import (
+    MAXIMUM,
+    MINIMUM,
+    OrderQuantity,
+    PriceStep,
+    Terms,
+    possible_quantities,
+)
+
+NOTE_MOST = 200
+MAX_UNITS = 2**53 - 1  # beyond it a JSON number is not exact
+
+
+def terms_of(source: SupplierProduct) -> Terms:
+    """Return the terms of a supplier product; prefetch ``price_breaks`` where there are many."""
+    return Terms(
+        min_order_quantity=source.min_order_quantity,
+        order_multiple=source.order_multiple,
+        max_order_quantity=source.max_order_quantity,
+        rounding=source.rounding,
+        unit_cost=source.unit_cost,
+        price_steps=tuple(
+            PriceStep(step.min_quantity, step.unit_cost) for step in source.price_breaks.all()
+        ),
+    )
+
+
+def supplier_terms(
+    *, supplier: Supplier, product_ids: Collection[int], day: date
+) -> dict[int, SupplierProduct]:
+    """Return product id → what the supplier asks for it on a day, with its price breaks loaded."""
+    rows = SupplierProduct.objects.filter(
+        Q(valid_from__isnull=True) | Q(valid_from__lte=day),
+        Q(valid_to__isnull=True) | Q(valid_to__gte=day),
+        supplier=supplier,
+        product_id__in=product_ids,
+    )
+    return {row.product_id: row for row in rows.prefetch_related("price_breaks")}
+
+
+def check_quantity(*, quantity: int, terms: Terms, sku: str) -> None:
+    """Raise ``ValidationError`` unless the supplier delivers exactly this quantity (1 = one stock unit).
+
+    Raises:
+        ValidationError: code "quantity" (below 1, or more than a quantity can hold), "packs" (below the
+            minimum or no multiple), "maximum" (above it), each with the figures.
+    """
+    if not 1 <= quantity <= MAX_UNITS:
+        raise ValidationError(
+            _("%(product)s: the quantity must be at least 1 and at most %(most)d."),
+            code="quantity",
+            params={"product": sku, "most": MAX_UNITS},
+        )
+    if terms.allows(quantity):
+        return
+    most = terms.most
+    if most is not None and quantity > most:
+        raise ValidationError(
+            _("%(product)s: the supplier delivers at most %(most)d at once."),
+            code="maximum",
+            params={"product": sku, "most": most},
+        )
+    raise ValidationError(
+        _(
+            "%(product)s: the supplier delivers at least %(minimum)d, in multiples of %(multiple)d;"
+            " possible are %(possible)s."
+        ),
+        code="packs",
+        params={
+            "product": sku,
+            "minimum": terms.min_order_quantity,
+            "multiple": terms.multiple,
+            "possible": ", ".join(str(one) for one in possible_quantities(quantity, terms)),
+        },
+    )
+
+
+def explain(found: OrderQuantity, terms: Terms) -> str:
+    """Return in words how the quantity came about; empty where no rule changed it and no break is near."""
+    parts = []
+    reached = found.wished
+    for change in found.changes:
+        reached += change.units
+        if change.rule == MINIMUM:
+            words = _("up to the minimum order quantity of %(limit)d")
+            parts.append(words % {"limit": terms.min_order_quantity})
+        elif change.rule == MAXIMUM:
+            words = _("cut at the maximum order quantity of %(limit)d")
+            parts.append(words % {"limit": terms.max_order_quantity or 0})
+        elif change.units > 0:
+            parts.append(_("up to packs of %(pack)d") % {"pack": terms.multiple})
+        else:
+            parts.append(_("down to packs of %(pack)d") % {"pack": terms.multiple})
+    if not parts:
+        return ""
+    words = _("%(wished)d wanted, %(quantity)d ordered: %(rules)s")
+    facts = {"wished": found.wished, "quantity": found.quantity, "rules": ", ".join(parts)}
+    return (words % facts)[:NOTE_MOST]
+
+
+def break_hint(found: OrderQuantity, currency: str) -> str:
+    """Return what a few units more would bring, such as "+6 units reach 2.90 EUR each: saves 41.00 EUR"."""
+    if found.next_break is None:
+        return ""
+    return _("+%(more)d units reach %(cost)s %(currency)s each: saves %(saves)s %(currency)s") % {
+        "more": found.next_break.more,
+        "cost": _plain(found.next_break.unit_cost),
+        "saves": _plain(found.next_break.saves),
+        "currency": currency,
+    }
+
+
+def _plain(amount: Decimal) -> str:
+    # two decimal places unless the amount has more
+    places = 2 if amount == round(amount, 2) else 4
+    return str(number_format(amount, decimal_pos=places, use_l10n=True))
