@@ -85,7 +85,6 @@ GUARDS: list[Guard] = [
             event=event,
             holds=transfer_sums("NEW"),
             message="shipped, received and lost are not what the steps add up to",
-            across_tables=True,
         )
         for event in ("INSERT", "UPDATE")
     ),
@@ -95,7 +94,6 @@ GUARDS: list[Guard] = [
         event="INSERT",
         holds=TRANSFER_LEG,
         message="the movement is not a leg of this transfer",
-        across_tables=True,
     ),
     RowRule(
         "inventory.TransferStepLine",
@@ -104,7 +102,6 @@ GUARDS: list[Guard] = [
         holds=f"""EXISTS (SELECT 1 FROM "inventory_transferline" AS line
             WHERE line."id" = NEW."line_id" AND {transfer_sums("line")})""",  # noqa: S608 - constants
         message="the line of the transfer does not count this step",
-        across_tables=True,
         at_commit=True,
     ),
 ]

@@ -94,15 +94,13 @@ class RowRule(Guard):
     """`holds` is true of every row that is written: SQL over NEW and OLD that both engines understand.
 
     `event` is what starts it: INSERT, UPDATE or UPDATE OF columns. With `at_commit` it is checked when the
-    transaction ends. A rule that reads other tables (`across_tables`) is left out on SQLite, where a migration
-    cannot rebuild a table that somebody else's trigger reads: there a check looks after it.
+    transaction ends; SQLite cannot do that, so there a check of its own looks after such a rule.
     """
 
     purpose: str
     event: str
     holds: str
     message: str
-    across_tables: bool = False
     at_commit: bool = False
 
 

@@ -34,7 +34,7 @@ def objects_of(guard: Guard) -> list[GuardObject]:
         case BalanceMatches():
             return [_balance(guard)]
         case RowRule():
-            return [] if guard.across_tables else [_row_rule(guard)]
+            return [] if guard.at_commit else [_row_rule(guard)]
     raise TypeError(f"Expected a guard of catalog.guards.declarations, received: {guard!r}.")
 
 

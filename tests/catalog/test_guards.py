@@ -137,7 +137,12 @@ def test_an_order_state_cannot_jump(supplier, warehouse):
     from inventory.models import PurchaseOrder
 
     order = PurchaseOrder.objects.create(
-        number="PO-1", supplier=supplier, warehouse=warehouse, currency="EUR", created_at=NOW
+        number="PO-1",
+        supplier=supplier,
+        warehouse=warehouse,
+        currency="EUR",
+        created_at=NOW,
+        week=NOW.date(),
     )
     with pytest.raises(IntegrityError, match="not legal"):
         execute("UPDATE inventory_purchaseorder SET state = 'received' WHERE id = %s", order.pk)
