@@ -1,12 +1,13 @@
-"""The stock ledger: the only writer of ``StockMovement`` and ``StockLevel``.
+"""The stock ledger: the only writer of ``StockMovement``, ``StockLevel.on_hand`` and the lots.
 
 Locks. Whoever changes more than one balance first takes all of them through ``lock_stock``: rows are
 locked in the order (warehouse, product), so two documents with the same products cannot wait for each
-other. A document (order, suggestion) is locked before its stock, never after it.
+other. A document (order, suggestion) is locked before its stock, never after it. The lots of a product in
+a warehouse are changed only under the lock of its balance.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,37 +16,46 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
-from catalog.models import Product
-from inventory.exceptions import IdempotencyConflict, InsufficientStock
+from catalog.services.audit import audited
+from inventory.exceptions import IdempotencyConflict
 from inventory.models import Sale, StockLevel, StockMovement, Warehouse
+from inventory.services.duties import require_permission
+from inventory.services.ledger_statements import (
+    change_levels,
+    movement_row,
+    post_in_one_statement,
+)
+from inventory.services.lots import plan_lots, shares_of_movement, write_lots
+from inventory.services.movement_drafts import (
+    MAX_QUANTITY,
+    LotShare,
+    MovementDraft,
+    StockKey,
+    check_draft,
+    check_period,
+    insufficient,
+    open_time,
+)
+from inventory.services.retries import retried
 
-StockKey = tuple[int, int]  # (product id, warehouse id)
+__all__ = [
+    "MAX_QUANTITY",
+    "LotShare",
+    "MovementDraft",
+    "StockKey",
+    "lock_stock",
+    "open_ledger",
+    "open_time",
+    "post_locked",
+    "post_movement",
+    "reverse_movement",
+]
+
 LOCK_CHUNK = 400
-MAX_QUANTITY = 2**53  # what a JSON number carries exactly
+REVERSE = "inventory.reverse_stockmovement"
 
 
-@dataclass(frozen=True)
-class MovementDraft:
-    """A movement that is to be posted. ``quantity`` is signed: what comes in is positive."""
-
-    product_id: int
-    warehouse_id: int
-    kind: str
-    quantity: int
-    at: datetime
-    idempotency_key: str
-    document: str = ""
-    by: Any = None
-    note: str = ""
-    reverses: StockMovement | None = None
-    recorded_at: datetime | None = None  # None: recorded when it happened
-
-    @property
-    def stock_key(self) -> StockKey:
-        return (self.product_id, self.warehouse_id)
-
-
-@transaction.atomic
+@retried
 def post_movement(
     *,
     product_id: int,
@@ -58,44 +68,49 @@ def post_movement(
     by: Any = None,
     note: str = "",
     reverses: StockMovement | None = None,
+    lots: tuple[LotShare, ...] = (),
+    from_reserved: int = 0,
+    may_backdate: bool = False,
+    takes_expired: bool = False,
 ) -> StockMovement:
     """Change one balance by a signed quantity and return the ledger row.
 
     A repeated ``idempotency_key`` returns the row of the first time. The first movement of a warehouse
-    starts its ledger.
+    starts its ledger. ``MovementDraft`` explains the arguments.
 
     Raises:
         InsufficientStock: more would leave than is available (on hand less reserved).
         IdempotencyConflict: the key was used with other content.
-        ValidationError: a quantity of zero, or a sign that does not fit the kind.
+        ValidationError: a quantity of zero, a sign that does not fit the kind, a closed period, a lot
+            that is missing or does not hold the pieces.
+        NotAllowed: dating into a closed period without the permission.
     """
     draft = MovementDraft(
-        product_id, warehouse_id, kind, quantity, at, idempotency_key, document, by, note, reverses
-    )
-    _check_draft(draft)
-    posted = _posted_before(draft)
-    if posted is not None:
-        return posted
+        product_id, warehouse_id, kind, quantity, at, idempotency_key, document, by, note, reverses,
+        None, lots, from_reserved, may_backdate, takes_expired,
+    )  # fmt: skip
+    check_draft(draft)
     try:
-        with transaction.atomic():
-            return _post_single(draft)
-    except (IntegrityError, InsufficientStock):
-        # another transaction may have posted the same key while this one waited for the balance
-        posted = _posted_before(draft)
-        if posted is None:
-            raise
-        return posted
+        row = post_in_one_statement(draft)
+    except IntegrityError:
+        row = None  # most likely its key is known
+    return row if row is not None else _post_in_steps(draft)
 
 
-def _post_single(draft: MovementDraft) -> StockMovement:
-    _ensure_levels([draft.stock_key])
-    level = StockLevel.objects.filter(product_id=draft.product_id, warehouse_id=draft.warehouse_id)
-    # check and change are one statement, so no other writer can come in between
-    enough = level.filter(on_hand__gte=F("reserved") - draft.quantity)
-    if not enough.update(on_hand=F("on_hand") + draft.quantity):
-        raise _insufficient(draft, level.get())
-    _start_ledger(draft.warehouse_id, draft.at)
-    return _row(draft, balance_after=level.values_list("on_hand", flat=True).get(), save=True)
+@transaction.atomic
+def _post_in_steps(draft: MovementDraft) -> StockMovement:
+    levels = lock_stock(keys=[draft.stock_key])
+    posted = _posted_by_key([draft])
+    if not posted:
+        try:
+            with transaction.atomic():
+                return post_locked(levels=levels, drafts=[draft])[0]
+        except IntegrityError:
+            # posted meanwhile with the same key on another balance
+            posted = _posted_by_key([draft])
+            if not posted:
+                raise
+    return posted[draft.idempotency_key]
 
 
 def lock_stock(*, keys: Iterable[StockKey]) -> dict[StockKey, StockLevel]:
@@ -110,10 +125,17 @@ def lock_stock(*, keys: Iterable[StockKey]) -> dict[StockKey, StockLevel]:
         product_ids = [key[0] for key in wanted if key[1] == warehouse_id]
         for start in range(0, len(product_ids), LOCK_CHUNK):
             rows = (
-                StockLevel.objects.select_for_update()
+                StockLevel.objects.select_for_update(of=("self",))
                 .filter(
                     warehouse_id=warehouse_id,
                     product_id__in=product_ids[start : start + LOCK_CHUNK],
+                )
+                # what post_locked needs to know, without asking again
+                .annotate(
+                    ledger_start=F("warehouse__ledger_start"),
+                    open_from=F("warehouse__open_from"),
+                    time_zone=F("warehouse__time_zone"),
+                    tracks_lots=F("product__tracks_lots"),
                 )
                 .order_by("product_id")
             )
@@ -126,30 +148,45 @@ def post_locked(
 ) -> list[StockMovement]:
     """Post the movements of one document on balances that ``lock_stock`` returned, in the given order.
 
-    The caller has checked that none of the keys was posted before.
+    The caller has checked that none of the keys was posted before. The levels are brought up to date.
 
     Raises:
-        InsufficientStock: nothing of the document is posted.
+        InsufficientStock, ValidationError, NotAllowed: nothing of the document is posted.
     """
+    on_hand = {key: level.on_hand for key, level in levels.items()}
+    reserved = {key: level.reserved for key, level in levels.items()}
+    changes: dict[StockKey, tuple[int, int]] = defaultdict(lambda: (0, 0))
     rows = []
     for draft in drafts:
-        _check_draft(draft)
-        level = levels[draft.stock_key]
-        if level.on_hand + draft.quantity < level.reserved:
-            raise _insufficient(draft, level)
-        level.on_hand += draft.quantity
-        rows.append(_row(draft, balance_after=level.on_hand))
-    changed = {draft.stock_key: levels[draft.stock_key] for draft in drafts}
-    StockLevel.objects.bulk_update(changed.values(), ["on_hand"], batch_size=LOCK_CHUNK)
-    first_times: dict[int, datetime] = {}
-    for draft in drafts:
-        first = first_times.get(draft.warehouse_id, draft.at)
-        first_times[draft.warehouse_id] = min(first, draft.at)
-    for warehouse_id, at in sorted(first_times.items()):
-        _start_ledger(warehouse_id, at)
-    return StockMovement.objects.bulk_create(rows, batch_size=500)
+        key, level = draft.stock_key, levels[draft.stock_key]
+        check_draft(draft)
+        facts: Any = level  # as lock_stock annotates it
+        is_backdated = check_period(draft, facts.open_from)
+        if draft.from_reserved > reserved[key]:
+            raise ValidationError(
+                _("Only %(reserved)d pieces are reserved, not %(wanted)d."),
+                code="not_reserved",
+                params={"reserved": reserved[key], "wanted": draft.from_reserved},
+            )
+        after, left = on_hand[key] + draft.quantity, reserved[key] - draft.from_reserved
+        if after < left:
+            free = on_hand[key] - reserved[key] + draft.from_reserved
+            raise insufficient(draft, level, free)
+        on_hand[key], reserved[key] = after, left
+        added, taken = changes[key]
+        changes[key] = added + draft.quantity, taken - draft.from_reserved
+        rows.append(movement_row(draft, balance_after=after, is_backdated=is_backdated))
+    plan = plan_lots(levels=levels, drafts=drafts)
+    change_levels(levels, changes)
+    for key in changes:
+        levels[key].on_hand, levels[key].reserved = on_hand[key], reserved[key]
+    _start_ledgers(levels, drafts)
+    created = StockMovement.objects.bulk_create(rows, batch_size=500)
+    write_lots(plan=plan, movements=created)
+    return created
 
 
+@retried
 @transaction.atomic
 def open_ledger(
     *,
@@ -175,7 +212,8 @@ def open_ledger(
             code="negative_opening",
             params={"product": negative},
         )
-    locked = Warehouse.objects.select_for_update().get(pk=warehouse.pk)
+    # movements refer to the warehouse meanwhile: its key stays free for them
+    locked = Warehouse.objects.select_for_update(no_key=True).get(pk=warehouse.pk)
     if locked.ledger_start is not None and locked.ledger_start != at:
         raise ValidationError(
             _("The ledger of %(warehouse)s started at %(at)s already."),
@@ -211,17 +249,38 @@ def open_ledger(
     created = post_locked(
         levels=levels, drafts=[draft for draft in drafts if draft.idempotency_key not in posted]
     )
-    _start_ledger(locked.pk, at)
+    Warehouse.objects.filter(pk=locked.pk, ledger_start__isnull=True).update(ledger_start=at)
     warehouse.ledger_start = at
     return len(created)
 
 
+@retried
+@audited("stock_movement.reverse", row=StockMovement, pk=None)
 @transaction.atomic
 def reverse_movement(
-    *, movement_id: int, at: datetime, idempotency_key: str, by: Any = None, note: str = ""
+    *,
+    movement_id: int,
+    at: datetime,
+    idempotency_key: str,
+    by: Any = None,
+    note: str = "",
+    may_backdate: bool = False,
 ) -> StockMovement:
-    """Undo a movement by a new one of the same kind with the other sign; once per movement."""
+    """Undo a movement by a new one of the same kind with the other sign; once per movement.
+
+    Pieces of lots come back to, or leave, the lots of the first movement. A person (``by``) needs the
+    permission to reverse; without one it is a step of another service that has checked its own.
+
+    Raises:
+        NotAllowed: the person may not reverse movements.
+        ValidationError: it was reversed already, or is a reversal itself.
+        InsufficientStock: the pieces that came in have left again.
+    """
+    if by is not None:
+        require_permission(by, REVERSE)
     movement = StockMovement.objects.get(pk=movement_id)
+    # under this lock, of two people who reverse it at once the second one sees the first one's row
+    lock_stock(keys=[(movement.product_id, movement.warehouse_id)])
     reversal = getattr(movement, "reversed_by", None)
     if reversal is not None and reversal.idempotency_key != idempotency_key:
         raise ValidationError(_("This movement was reversed already."), code="reversed_already")
@@ -231,34 +290,8 @@ def reverse_movement(
         product_id=movement.product_id, warehouse_id=movement.warehouse_id, kind=movement.kind,
         quantity=-movement.quantity, at=at, idempotency_key=idempotency_key,
         document=movement.document, by=by, note=note, reverses=movement,
+        lots=shares_of_movement(movement), may_backdate=may_backdate, takes_expired=True,
     )  # fmt: skip
-
-
-def _check_draft(draft: MovementDraft) -> None:
-    if draft.quantity == 0 or abs(draft.quantity) > MAX_QUANTITY:
-        raise ValidationError(
-            _("A movement needs a quantity other than zero, of at most %(most)d."),
-            code="quantity",
-            params={"most": MAX_QUANTITY},
-        )
-    if draft.kind not in StockMovement.Kind.values:
-        raise ValidationError(
-            _("“%(kind)s” is no kind of movement."), code="kind", params={"kind": draft.kind}
-        )
-    if draft.reverses is not None:
-        return
-    wrong_inbound = draft.kind in StockMovement.INBOUND and draft.quantity < 0
-    wrong_outbound = draft.kind in StockMovement.OUTBOUND and draft.quantity > 0
-    if wrong_inbound or wrong_outbound:
-        raise ValidationError(
-            _("A movement “%(kind)s” cannot have the quantity %(quantity)+d."),
-            code="sign",
-            params={"kind": draft.kind, "quantity": draft.quantity},
-        )
-
-
-def _posted_before(draft: MovementDraft) -> StockMovement | None:
-    return _posted_by_key([draft]).get(draft.idempotency_key)
 
 
 def _posted_by_key(drafts: Sequence[MovementDraft]) -> dict[str, StockMovement]:
@@ -288,37 +321,24 @@ def _ensure_levels(keys: Sequence[StockKey]) -> None:
                 warehouse_id=warehouse_id, product_id__in=product_ids[start : start + LOCK_CHUNK]
             ).values_list("product_id", flat=True)
             missing -= {(product_id, warehouse_id) for product_id in found}
-    StockLevel.objects.bulk_create(
-        [
-            StockLevel(product_id=product_id, warehouse_id=warehouse_id)
-            for product_id, warehouse_id in sorted(missing, key=lambda key: (key[1], key[0]))
-        ],
-        ignore_conflicts=True,
-        batch_size=500,
-    )
+    if missing:
+        StockLevel.objects.bulk_create(
+            [
+                StockLevel(product_id=product_id, warehouse_id=warehouse_id)
+                for product_id, warehouse_id in sorted(missing, key=lambda key: (key[1], key[0]))
+            ],
+            ignore_conflicts=True,
+            batch_size=500,
+        )
 
 
-def _start_ledger(warehouse_id: int, at: datetime) -> None:
-    Warehouse.objects.filter(pk=warehouse_id, ledger_start__isnull=True).update(ledger_start=at)
-
-
-def _row(draft: MovementDraft, *, balance_after: int, save: bool = False) -> StockMovement:
-    row = StockMovement(
-        product_id=draft.product_id, warehouse_id=draft.warehouse_id, kind=draft.kind,
-        quantity=draft.quantity, balance_after=balance_after, at=draft.at,
-        recorded_at=draft.recorded_at or draft.at,
-        document=draft.document, idempotency_key=draft.idempotency_key, by=draft.by, note=draft.note,
-        reverses=draft.reverses,
-    )  # fmt: skip
-    if save:
-        row.save(force_insert=True)
-    return row
-
-
-def _insufficient(draft: MovementDraft, level: StockLevel) -> InsufficientStock:
-    return InsufficientStock(
-        requested=-draft.quantity,
-        available=level.available,
-        product=Product.objects.values_list("sku", flat=True).get(pk=draft.product_id),
-        warehouse=Warehouse.objects.values_list("code", flat=True).get(pk=draft.warehouse_id),
-    )
+def _start_ledgers(levels: Mapping[StockKey, StockLevel], drafts: Sequence[MovementDraft]) -> None:
+    """The first movement of a warehouse starts its ledger."""
+    first_times: dict[int, datetime] = {}
+    for draft in drafts:
+        facts: Any = levels[draft.stock_key]
+        if facts.ledger_start is None:
+            first = first_times.get(draft.warehouse_id, draft.at)
+            first_times[draft.warehouse_id] = min(first, draft.at)
+    for warehouse_id, at in sorted(first_times.items()):
+        Warehouse.objects.filter(pk=warehouse_id, ledger_start__isnull=True).update(ledger_start=at)

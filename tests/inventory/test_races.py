@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -21,6 +20,7 @@ from inventory.models import (
 )
 from inventory.services import decisions, ledger, receipts, returns, sales
 from inventory.services.ledger import open_ledger, post_movement
+from inventory.services.ledger_statements import movement_row
 from inventory.services.purchasing import receive_order, send_order, submit_order
 from inventory.services.sales import SaleLine, record_sales
 from inventory.services.suggestions import approve_suggestion, propose_orders
@@ -93,32 +93,16 @@ def test_canary_reading_before_writing_sells_more(product, warehouse, noon, sell
         both_have_read.wait(10)
         level.on_hand += draft.quantity
         level.save()
-        return ledger._row(draft, balance_after=level.on_hand, save=True)
+        row = movement_row(draft, balance_after=level.on_hand)
+        row.save(force_insert=True)
+        return row
 
-    monkeypatch.setattr(ledger, "_post_single", read_then_write)
-    without_transaction = post_movement.__wrapped__
-    monkeypatch.setattr(transaction, "atomic", no_transaction)
-
-    def sell(key):
-        without_transaction(
-            product_id=product.pk,
-            warehouse_id=warehouse.pk,
-            kind="sale",
-            quantity=-1,
-            at=noon,
-            idempotency_key=key,
-        )
-        return "sold"
+    monkeypatch.setattr(ledger, "post_in_one_statement", read_then_write)
 
     with lifted_guards(BalanceMatches):
-        assert race(lambda: sell("a"), lambda: sell("b")) == ["sold", "sold"]
+        assert race(lambda: sell_one("a"), lambda: sell_one("b")) == ["sold", "sold"]
     assert StockLevel.objects.get().on_hand == 4  # two were sold
     assert {problem.code for problem in verify_ledger()} == {"running_balance", "balance"}
-
-
-@contextmanager
-def no_transaction(*args, **options):
-    yield
 
 
 # --- one key, many callers ----------------------------------------------------------------------
