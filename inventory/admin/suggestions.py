@@ -14,13 +14,14 @@ from django.utils.translation import gettext_lazy
 
 from catalog.admin.base import ReadOnlyInline, tell_error
 from inventory.admin.base import ScopedReadOnlyAdmin, VersionedAdmin
-from inventory.models import Decision, ReasonCode, Suggestion
+from inventory.models import Decision, Suggestion
+from inventory.selectors.suggestions import decision_reasons
 from inventory.services.suggestions import bulk_decide
 
 
 class DecisionActionForm(ActionForm):
     reason = forms.ModelChoiceField(
-        ReasonCode.objects.filter(is_active=True), required=False, label=gettext_lazy("Reason"),
+        decision_reasons(), required=False, label=gettext_lazy("Reason"),
         to_field_name="code",
     )  # fmt: skip
     note = forms.CharField(required=False, max_length=300, label=gettext_lazy("Note"))

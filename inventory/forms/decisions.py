@@ -7,7 +7,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from inventory.filters.suggestions import DayInput
-from inventory.models import ReasonCode, Suggestion
+from inventory.models import Suggestion
+from inventory.selectors.suggestions import decision_reasons
 
 ACTIONS = [
     ("approve", _("Approve")),
@@ -24,7 +25,7 @@ class DecisionForm(forms.Form):
     quantity = forms.IntegerField(label=_("Quantity"), min_value=0, required=False)
     reason = forms.ModelChoiceField(
         label=_("Reason"),
-        queryset=ReasonCode.objects.filter(is_active=True),
+        queryset=decision_reasons(),
         required=False,
         to_field_name="code",
         empty_label=_("Choose a reason…"),
@@ -79,7 +80,7 @@ class BulkForm(forms.Form):
     rows = forms.CharField(widget=forms.HiddenInput)
     reason = forms.ModelChoiceField(
         label=_("Reason"),
-        queryset=ReasonCode.objects.filter(is_active=True),
+        queryset=decision_reasons(),
         required=False,
         to_field_name="code",
         empty_label=_("Choose a reason…"),

@@ -8,7 +8,7 @@ from django.db.models import Case, Count, F, QuerySet, Sum, When
 from django.db.models.functions import Coalesce
 
 from catalog.fields import MoneyField
-from inventory.models import PurchaseOrder, StockDiscrepancy, Suggestion
+from inventory.models import PurchaseOrder, ReasonCode, StockDiscrepancy, Suggestion
 from inventory.selectors.scope import Scope
 
 LINE_VALUE = Case(
@@ -37,6 +37,11 @@ class TodayCounts:
     orders_late: int
     oversold: int
     open_value: dict[str, Decimal]
+
+
+def decision_reasons() -> QuerySet[ReasonCode]:
+    """Return the reasons a person may give for deciding otherwise, in the company's order."""
+    return ReasonCode.objects.filter(is_active=True, purpose=ReasonCode.Purpose.DECISION)
 
 
 def suggestions(*, scope: Scope) -> QuerySet[Suggestion]:

@@ -1,13 +1,14 @@
 """Checks that every decision begins with: right, scope, version, legal change of state."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from catalog.models import Product
 from catalog.services.audit import plain
 from inventory.exceptions import InvalidTransition, NotAllowed, StaleVersion
-from inventory.models import PurchaseOrder, Suggestion
+from inventory.models import PurchaseOrder, Suggestion, Transfer, Warehouse
 from inventory.selectors.scope import scope_of
 
 
@@ -34,13 +35,41 @@ def require_scope(by: Any, row: Suggestion | PurchaseOrder) -> None:
         )
 
 
-def check_version(row: Suggestion | PurchaseOrder, seen: int | None) -> None:
+def require_stock_scope(
+    by: Any,
+    *,
+    warehouse_ids: Iterable[int],
+    product_ids: Iterable[int] = (),
+    supplier_id: int | None = None,
+) -> None:
+    """Raise ``NotAllowed`` unless all of these warehouses, products and the supplier are in the scope."""
+    scope = scope_of(by)
+    places, goods = set(warehouse_ids), set(product_ids)
+    seen_places = scope.restrict(
+        Warehouse.objects.filter(pk__in=places), product=None, warehouse=""
+    ).count()
+    seen_goods = 0
+    if goods:
+        rows = Product.objects.filter(pk__in=goods)
+        seen_goods = scope.restrict(rows, product="", warehouse=None).count()
+    seen_supplier = supplier_id is None or scope.supplier_ids is None
+    if (
+        seen_places < len(places)
+        or seen_goods < len(goods)
+        or not (seen_supplier or supplier_id in (scope.supplier_ids or ()))
+    ):
+        raise NotAllowed(
+            _("This lies outside your warehouses, categories or suppliers."), code="out_of_scope"
+        )
+
+
+def check_version(row: Suggestion | PurchaseOrder | Transfer, seen: int | None) -> None:
     """Raise ``StaleVersion`` with both values when the row is not the one the caller saw."""
     if seen is not None and seen != row.version:
         raise StaleVersion(seen=seen, current=describe(row))
 
 
-def describe(row: Suggestion | PurchaseOrder) -> dict[str, Any]:
+def describe(row: Suggestion | PurchaseOrder | Transfer) -> dict[str, Any]:
     """Return what a person needs to see of a row that changed under them."""
     facts: dict[str, Any] = {"id": row.pk, "version": row.version, "state": row.state}
     if isinstance(row, Suggestion):
@@ -67,7 +96,7 @@ def describe_decided(row: Suggestion) -> dict[str, Any]:
 
 
 def change_state(
-    row: Suggestion | PurchaseOrder,
+    row: Suggestion | PurchaseOrder | Transfer,
     wanted: str,
     table: Mapping[str, frozenset[str]],
 ) -> None:

@@ -14,9 +14,9 @@ from catalog.views.base import redirect_back
 from inventory.exceptions import StaleVersion
 from inventory.filters.suggestions import SuggestionFilter
 from inventory.forms.decisions import BulkForm, DecisionForm
-from inventory.models import ReasonCode, Suggestion
+from inventory.models import Suggestion
 from inventory.selectors.pages import totals_by_currency
-from inventory.selectors.suggestions import suggestions
+from inventory.selectors.suggestions import decision_reasons, suggestions
 from inventory.services import suggestions as decisions
 from inventory.views.base import Scoped
 from inventory.views.suggestion_detail import SuggestionDetail
@@ -65,7 +65,7 @@ class SuggestionDecide(Scoped):
         context = {
             "record": suggestion,
             "may_decide": True,
-            "reasons": ReasonCode.objects.filter(is_active=True),
+            "reasons": decision_reasons(),
             **extra,
         }
         return render(self.request, "inventory/suggestions/row.html", context, status=status)
@@ -125,7 +125,7 @@ class SuggestionBulk(Scoped):
             "assumed": sum(row.uses_assumed_facts for row in found),
             "not_open": sum(row.state != Suggestion.State.OPEN for row in found),
             "query": self.request.POST.get("query", ""),
-            "reasons": ReasonCode.objects.filter(is_active=True),
+            "reasons": decision_reasons(),
             "limit": MAX_ROWS_AT_ONCE,
         }
         return render(self.request, "inventory/suggestions/bulk_ask.html", context, status=status)

@@ -6,9 +6,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from inventory.filters.suggestions import SuggestionFilter
-from inventory.models import ReasonCode, Suggestion
+from inventory.models import Suggestion
 from inventory.selectors.pages import supplier_subtotals, totals_by_currency
-from inventory.selectors.suggestions import suggestions
+from inventory.selectors.suggestions import decision_reasons, suggestions
 from inventory.tables.suggestions import SuggestionTable
 from inventory.views.base import ScopedListPage
 
@@ -33,7 +33,7 @@ class SuggestionGrid(ScopedListPage):
             **context,
             "subtotals": supplier_subtotals(rows),
             "totals": totals_by_currency(rows),
-            "reasons": ReasonCode.objects.filter(is_active=True),
+            "reasons": decision_reasons(),
             "may_decide": self.request.user.has_perm("inventory.decide_suggestion"),
         }
 
