@@ -20,3 +20,8 @@ def find_reason(*, code: str, note: str, purpose: str) -> ReasonCode:
             _("The reason “%(reason)s” needs a note."), code="note", params={"reason": reason.label}
         )
     return reason
+
+
+def decision_reason(code: str, note: str) -> ReasonCode:
+    """Return the reason of a decision; raises as ``find_reason``."""
+    return find_reason(code=code, note=note, purpose=ReasonCode.Purpose.DECISION)
