@@ -105,15 +105,17 @@ BUSINESS_RIGHTS = (
 FIRST_LIMITS: dict[str, dict[str, Decimal | int | bool | None]] = {
     "planner": {
         "max_line_value": Decimal(2000), "max_order_value": Decimal(10000),
-        "max_deviation_percent": 100, "allows_new_supplier": True,
+        "max_deviation_percent": 100, "max_supplier_value_per_day": Decimal(20000),
+        "allows_new_supplier": True,
     },
     "buyer": {
         "max_line_value": Decimal(5000), "max_order_value": Decimal(20000),
-        "max_deviation_percent": 200, "allows_new_supplier": True,
+        "max_deviation_percent": 200, "max_supplier_value_per_day": Decimal(40000),
+        "allows_new_supplier": True,
     },
     "approver": {
         "max_line_value": None, "max_order_value": None, "max_deviation_percent": None,
-        "allows_new_supplier": True,
+        "max_supplier_value_per_day": None, "allows_new_supplier": True,
     },
 }  # fmt: skip
 

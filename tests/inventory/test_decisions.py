@@ -112,7 +112,15 @@ def test_senseless_overrides_are_refused(row, alice, noon, quantity, reason, not
         ({"max_line_value": Decimal("223.20")}, 72, ""),
         ({"max_line_value": Decimal("223.19")}, 72, "line value"),
         ({"max_line_value": Decimal("300")}, 144, "line value"),
-        ({"max_line_value": None, "max_deviation_percent": None}, 7200, ""),
+        (
+            {
+                "max_line_value": None,
+                "max_deviation_percent": None,
+                "max_supplier_value_per_day": None,
+            },
+            7200,
+            "",
+        ),
         ({"max_deviation_percent": 100}, 144, ""),
         ({"max_deviation_percent": 99}, 144, "differs"),
         ({"max_deviation_percent": 10}, 60, "differs"),
