@@ -1,6 +1,6 @@
 """What can go wrong with a rule, each with a code that pages, admin and API show in their own way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -57,6 +57,32 @@ class OverLimit(ValidationError):
     def __init__(self, limit: str) -> None:
         self.limit = limit
         super().__init__(limit, code="over_limit")
+
+
+class NotAvailable(ValidationError):
+    """An order asks for more than can be promised now. ``promises`` has the figures of each line."""
+
+    def __init__(self, promises: Sequence[Any]) -> None:
+        self.promises = tuple(promises)
+        short = [promise for promise in self.promises if promise.available != "now"]
+        super().__init__(
+            {
+                f"lines.{number}.quantity": ValidationError(
+                    _(
+                        "%(product)s in %(warehouse)s: %(requested)d requested, %(available)d available."
+                    ),
+                    code="not_available",
+                    params={
+                        "product": promise.sku,
+                        "warehouse": promise.warehouse,
+                        "requested": promise.requested,
+                        "available": promise.quantity_now,
+                    },
+                )
+                for number, promise in enumerate(self.promises)
+                if promise in short
+            }
+        )
 
 
 class IdempotencyConflict(ValidationError):
