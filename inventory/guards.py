@@ -44,8 +44,60 @@ TRANSFER_LEG = """EXISTS (
         OR (step."kind" = 'receive' AND leg."kind" = 'transfer_in'
             AND leg."warehouse_id" = head."destination_id" AND leg."quantity" = NEW."quantity")))"""
 
+# Into a closed period only what is marked so, and only by a person: the service has asked for the permission.
+OPEN_BOOKS = """CASE WHEN NEW."is_backdated" THEN NEW."by_id" IS NOT NULL ELSE NOT EXISTS (
+    SELECT 1 FROM "inventory_warehouse" AS place
+    WHERE place."id" = NEW."warehouse_id" AND place."open_from" > NEW."at") END"""
+
+EXACT_REVERSAL = """NEW."reverses_id" IS NULL OR EXISTS (
+    SELECT 1 FROM "inventory_stockmovement" AS undone
+    WHERE undone."id" = NEW."reverses_id" AND undone."reverses_id" IS NULL
+    AND undone."product_id" = NEW."product_id" AND undone."warehouse_id" = NEW."warehouse_id"
+    AND undone."kind" = NEW."kind" AND undone."quantity" = -NEW."quantity")"""
+
+LOT_OF_ITS_PRODUCT = """EXISTS (
+    SELECT 1 FROM "inventory_stockmovement" AS movement
+    JOIN "inventory_lot" AS lot ON lot."id" = NEW."lot_id" AND lot."product_id" = movement."product_id"
+    WHERE movement."id" = NEW."movement_id"
+    AND (movement."quantity" > 0) = (NEW."quantity" > 0))"""
+
+# Then the sum of the lots is the balance from the first movement on.
+NOTHING_ON_HAND = """NEW."tracks_lots" = OLD."tracks_lots" OR NOT EXISTS (
+    SELECT 1 FROM "inventory_stocklevel" AS level
+    WHERE level."product_id" = NEW."id" AND level."on_hand" <> 0)"""
+
 GUARDS: list[Guard] = [
     AppendOnly("inventory.StockMovement"),
+    RowRule(
+        "inventory.StockMovement",
+        purpose="open_books",
+        event="INSERT",
+        holds=OPEN_BOOKS,
+        message="the books of that time are closed",
+        needs=("is_backdated",),
+    ),
+    RowRule(
+        "inventory.StockMovement",
+        purpose="reversal",
+        event="INSERT",
+        holds=EXACT_REVERSAL,
+        message="a reversal is the other sign of one movement of the same stock, and of no reversal",
+    ),
+    RowRule(
+        "inventory.LotEntry",
+        purpose="lot",
+        event="INSERT",
+        holds=LOT_OF_ITS_PRODUCT,
+        message="the lot is of another product, or its pieces go the other way",
+    ),
+    RowRule(
+        "catalog.Product",
+        purpose="lots",
+        event='UPDATE OF "tracks_lots"',
+        holds=NOTHING_ON_HAND,
+        message="lots begin and end only while nothing is on hand",
+        needs=("tracks_lots",),
+    ),
     BalanceMatches(
         "inventory.StockMovement",
         balance="balance_after",

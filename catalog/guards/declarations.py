@@ -95,6 +95,7 @@ class RowRule(Guard):
 
     `event` is what starts it: INSERT, UPDATE or UPDATE OF columns. With `at_commit` it is checked when the
     transaction ends; SQLite cannot do that, so there a check of its own looks after such a rule.
+    `needs` are fields that came to the table later: the rule waits for them.
     """
 
     purpose: str
@@ -102,6 +103,11 @@ class RowRule(Guard):
     holds: str
     message: str
     at_commit: bool = False
+    needs: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(self.column(field) for field in self.needs)
 
 
 @dataclass(frozen=True)

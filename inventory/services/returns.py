@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 
 from inventory.exceptions import IdempotencyConflict
 from inventory.models import Return, Sale, StockMovement
-from inventory.services.ledger import MovementDraft, lock_stock, post_locked
+from inventory.services.ledger import LotShare, MovementDraft, lock_stock, open_time, post_locked
+from inventory.services.lots import first_shares, shares_of_movement
 from inventory.services.sale_lines import (
     OrderLineKey,
     ReturnLine,
@@ -111,6 +112,7 @@ def restock(returns: Sequence[Return], *, at: datetime, by: Any) -> None:
             # units that were sold beyond stock never left the shelf, so they cannot come back to it
             quantity = min(quantity, left_by_sale[row.sale_id])
             left_by_sale[row.sale_id] -= quantity
+        facts: Any = levels[row.product_id, row.warehouse_id]  # as lock_stock annotates it
         if quantity:
             drafts.append(
                 MovementDraft(
@@ -118,14 +120,22 @@ def restock(returns: Sequence[Return], *, at: datetime, by: Any) -> None:
                     row.warehouse_id,
                     kind=StockMovement.Kind.CUSTOMER_RETURN,
                     quantity=quantity,
-                    at=row.returned_at,
+                    at=open_time(facts.open_from, row.returned_at),
                     idempotency_key=return_key(row),
                     document=f"{row.channel}:{row.order_ref}",
                     by=by,
                     recorded_at=at,
+                    lots=_lots_sold(row, quantity) if facts.tracks_lots else (),
                 )
             )
     post_locked(levels=levels, drafts=drafts)
+
+
+def _lots_sold(row: Return, quantity: int) -> tuple[LotShare, ...]:
+    """The lots that its sale took, as far as they are known: nobody reads a lot off a returned parcel."""
+    sold = StockMovement.objects.filter(idempotency_key=f"sale:{row.sale_id}").first()
+    shares = () if sold is None else first_shares(shares_of_movement(sold), quantity)
+    return shares if sum(share.quantity for share in shares) == quantity else ()
 
 
 def _left_to_restock(cancellations: Sequence[Return]) -> dict[int, int]:

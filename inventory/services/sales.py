@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from inventory.exceptions import IdempotencyConflict
 from inventory.models import ImportBatch, Return, Sale, StockDiscrepancy, StockMovement, Warehouse
 from inventory.services.demand_days import rebuild_demand_days, refresh_demand_days
-from inventory.services.ledger import MovementDraft, lock_stock, post_locked
+from inventory.services.ledger import MovementDraft, lock_stock, open_time, post_locked
 from inventory.services.returns import record_returns, restock
 from inventory.services.sale_lines import (
     OrderLineKey,
@@ -154,17 +154,19 @@ def _settle(sales: Sequence[Sale], *, at: datetime, by: Any) -> list[StockDiscre
         moved = min(left[stock_key], sale.quantity)
         left[stock_key] -= moved
         document = f"{sale.channel}:{sale.order_ref}"
+        facts: Any = levels[stock_key]  # as lock_stock annotates it
         if moved:
             drafts.append(
                 MovementDraft(
                     *stock_key,
                     kind=StockMovement.Kind.SALE,
                     quantity=-moved,
-                    at=sale.sold_at,
+                    at=open_time(facts.open_from, sale.sold_at),
                     idempotency_key=sale_key(sale),
                     document=document,
                     by=by,
                     recorded_at=at,
+                    takes_expired=True,
                 )
             )
         if moved < sale.quantity:
