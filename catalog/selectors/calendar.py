@@ -33,7 +33,8 @@ def expected_arrival(supplier: Supplier, order_day: date, lead_time_days: int) -
     """Return the day on which an order of ``order_day`` arrives.
 
     The lead time counts calendar days on which the supplier is not closed: during its holidays nothing
-    is made or shipped. An order of a closed day starts when the closure ends.
+    is made or shipped. An order of a closed day starts when the closure ends. A supplier with delivery
+    days brings it on the first of them.
     """
     reach = order_day + timedelta(days=lead_time_days)
     closures = _closures(supplier, order_day, reach + timedelta(days=SEARCH_DAYS))
@@ -45,7 +46,18 @@ def expected_arrival(supplier: Supplier, order_day: date, lead_time_days: int) -
         day += timedelta(days=1)
         if not _is_closed(day, closures):
             remaining -= 1
-    return day
+    return _next_delivery_day(supplier, day, closures)
+
+
+def _next_delivery_day(supplier: Supplier, day: date, closures: list[tuple[date, date]]) -> date:
+    weekdays = set(supplier.delivery_weekdays) & set(range(7))
+    if not weekdays:
+        return day
+    for offset in range(SEARCH_DAYS):
+        wanted = day + timedelta(days=offset)
+        if wanted.weekday() in weekdays and not _is_closed(wanted, closures):
+            return wanted
+    return day  # closed on every delivery day of a year: the lead time is all that is known
 
 
 def _closures(supplier: Supplier, first: date, last: date) -> list[tuple[date, date]]:

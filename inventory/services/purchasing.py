@@ -1,40 +1,85 @@
-"""The life of a purchase order: gathered or written by hand, submitted, approved, sent, ended.
+"""A purchase order from the first line to the supplier: written by hand or gathered, submitted, approved, sent.
 
-Whoever decided one of its lines, wrote it by hand or submitted it may not give the second approval.
+Whoever decided one of its lines, wrote or changed one by hand, or submitted it may not give the second
+approval. What the supplier answers and how an order ends is in ``order_steps``, goods in ``receipts``.
 """
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from catalog.models import Product, Supplier, SupplierProduct
+from catalog.models import Supplier
 from catalog.selectors.calendar import expected_arrival, next_order_day
-from inventory.exceptions import NotAllowed, OverLimit
+from catalog.services.audit import audited
+from catalog.services.defaults import planning_defaults
+from catalog.services.exchange_rates import rate_for
+from inventory.exceptions import IdempotencyConflict, NotAllowed, OverLimit
 from inventory.models import PurchaseOrder, PurchaseOrderLine, Warehouse
 from inventory.services.duties import change_state, require_permission, require_scope
 from inventory.services.limits import (
     exceeded_line_limit,
     exceeded_order_limit,
     four_eyes_required,
+    lock_authority,
 )
-from inventory.services.orders import draft_order, local_day, locked_order, order_value, save_order
+from inventory.services.line_checks import check_key, check_texts
+from inventory.services.order_lines import (
+    ManualLine,
+    add_lines,
+    change_line,
+    decided_quantity,
+    expect_latest,
+    remove_line,
+    suggested_quantity,
+    write_lines,
+)
+from inventory.services.order_steps import (
+    Confirmation,
+    acknowledge_order,
+    cancel_order,
+    close_order,
+    close_short,
+    hold_order,
+    resume_order,
+)
+from inventory.services.orders import (
+    local_day,
+    locked_order,
+    monday_of,
+    new_order,
+    order_value,
+    refuse_second_draft,
+    save_order,
+    set_note,
+)
+from inventory.services.receipt_reversals import reverse_receipt
 from inventory.services.receipts import receive_order
+from inventory.services.retries import retried
+from inventory.services.rounding import supplier_terms
 from inventory.transitions import PURCHASE_ORDER_TRANSITIONS
 
 __all__ = [
+    "Confirmation",
     "ManualLine",
+    "acknowledge_order",
+    "add_lines",
     "approve_order",
     "cancel_order",
+    "change_line",
+    "close_order",
     "close_short",
     "create_manual_order",
+    "hold_order",
     "receive_order",
+    "remove_line",
+    "resume_order",
     "return_order",
+    "reverse_receipt",
     "send_order",
     "submit_order",
 ]
@@ -43,18 +88,10 @@ ADD = "inventory.add_purchaseorder"
 SEND = "inventory.send_purchaseorder"
 APPROVE = "inventory.approve_purchaseorder"
 State = PurchaseOrder.State
+TOLERATED_MOST = 2**31 - 1  # what the column keeps
 
 
-@dataclass(frozen=True)
-class ManualLine:
-    """A line written by hand; without a cost, the supplier's own."""
-
-    product_id: int
-    quantity: int
-    unit_cost: Decimal | None = None
-
-
-@transaction.atomic
+@retried
 def create_manual_order(
     *,
     supplier: Supplier,
@@ -63,46 +100,65 @@ def create_manual_order(
     by: Any,
     at: datetime,
     note: str = "",
+    idempotency_key: str = "",
 ) -> PurchaseOrder:
-    """Write lines by hand into the supplier's draft for the warehouse and return it.
+    """Write an order by hand: a document of its own, beside the drafts in which suggestions gather.
+
+    Equal products become one line. A repeated key returns the first order, whatever became of it.
 
     Raises:
         NotAllowed: no permission, outside the scope.
-        ValidationError: no lines, a quantity below 1, a discontinued product, no known cost, or a draft
-            that holds lines somebody else wrote by hand.
+        IdempotencyConflict: the key was used with other content.
+        ValidationError: no lines, a quantity below 1, a discontinued product, no known cost.
     """
+    digest = _digest(supplier, warehouse, lines, note)
+    try:
+        return _create(
+            supplier=supplier, warehouse=warehouse, lines=lines, by=by, at=at, note=note,
+            key=idempotency_key, digest=digest,
+        )  # fmt: skip
+    except IntegrityError:
+        # the same key came in twice at the same time
+        known = PurchaseOrder.objects.filter(idempotency_key=idempotency_key or None).first()
+        if known is None:
+            raise
+        return _same(known, digest)
+
+
+@audited("purchase_order.create", row=PurchaseOrder, pk=None)
+@transaction.atomic
+def _create(
+    *,
+    supplier: Supplier,
+    warehouse: Warehouse,
+    lines: Sequence[ManualLine],
+    by: Any,
+    at: datetime,
+    note: str,
+    key: str,
+    digest: str,
+) -> PurchaseOrder:
     require_permission(by, ADD)
-    if not lines:
-        raise ValidationError(_("An order needs at least one line."), code="no_lines")
+    known = PurchaseOrder.objects.filter(idempotency_key=key).first() if key else None
+    if known is not None:
+        return _same(known, digest)
+    check_texts(PurchaseOrder, note=note)
+    if key:
+        check_key(key)
     if not supplier.is_active or not warehouse.is_active:
         raise ValidationError(_("Supplier or warehouse is not active."), code="not_orderable")
-    order = draft_order(
-        supplier=supplier,
-        warehouse=warehouse,
-        currency=supplier.currency,
-        week=local_day(warehouse, at),
-        by=by,
-        at=at,
-    )
+    order = new_order(
+        supplier=supplier, warehouse=warehouse, currency=supplier.currency,
+        week=monday_of(local_day(warehouse, at)), by=by, at=at, is_manual=True, note=note,
+        idempotency_key=key or None, request_digest=digest,
+    )  # fmt: skip
     require_scope(by, order)
-    written = order.lines.filter(suggestion__isnull=True)
-    if order.created_by_id != by.pk and written.exists():
-        raise ValidationError(
-            _("Draft %(number)s holds lines that %(who)s wrote; submit or cancel it first."),
-            code="draft_of_another",
-            params={"number": order.number, "who": str(order.created_by)},
-        )
-    order.created_by = by
-    order.note = note[:300] or order.note
-    ordered_on = next_order_day(supplier, local_day(warehouse, at))
-    for line in lines:
-        row = _manual_line(order, line, ordered_on)
-        row.save(force_insert=True)
-        if row.expected_on and (order.expected_on is None or order.expected_on < row.expected_on):
-            order.expected_on = row.expected_on
+    write_lines(order, lines, by=by, at=at)
     return save_order(order)
 
 
+@retried
+@audited("purchase_order.submit", row=PurchaseOrder, pk="order_id")
 @transaction.atomic
 def submit_order(
     *,
@@ -118,8 +174,9 @@ def submit_order(
         NotAllowed, StaleVersion, InvalidTransition.
         ValidationError: no lines, or a value below the supplier's minimum that was not accepted.
     """
+    lock_authority(by)
     order = locked_order(order_id, by=by, permission=SEND, version=version)
-    lines = list(order.lines.select_related("product"))
+    lines = _lines(order)
     if not lines:
         raise ValidationError(_("An order needs at least one line."), code="no_lines")
     value = order_value(lines)
@@ -134,7 +191,7 @@ def submit_order(
             },
         )
     order.four_eyes = four_eyes_required()
-    order.limit_exceeded = _exceeded(order, lines, by)[:200]
+    order.limit_exceeded = _exceeded(order, lines, by, at)[:200]
     order.submitted_by = by
     if order.limit_exceeded and order.four_eyes:
         change_state(order, State.AWAITING_APPROVAL, PURCHASE_ORDER_TRANSITIONS)
@@ -143,6 +200,8 @@ def submit_order(
     return save_order(order)
 
 
+@retried
+@audited("purchase_order.approve", row=PurchaseOrder, pk="order_id")
 @transaction.atomic
 def approve_order(
     *, order_id: int, by: Any, at: datetime, version: int | None = None
@@ -150,17 +209,19 @@ def approve_order(
     """Give the second approval of an order above a limit.
 
     Raises:
-        NotAllowed: code "four_eyes" for whoever submitted it, wrote it by hand or decided a line of it.
+        NotAllowed: code "four_eyes" for whoever submitted it, wrote or decided a line of it.
         OverLimit: above the approver's own limits too.
     """
+    lock_authority(by)
     order = locked_order(order_id, by=by, permission=APPROVE, version=version)
     if order.state == State.AWAITING_APPROVAL and four_eyes_required():
-        if by.pk in _people_behind(order):
+        lines = _lines(order)
+        if by.pk in _people_behind(order, lines):
             raise NotAllowed(
                 _("You decided, wrote or submitted this; somebody else has to approve it."),
                 code="four_eyes",
             )
-        limit = _exceeded(order, list(order.lines.select_related("product")), by)
+        limit = _exceeded(order, lines, by, at)
         if limit:
             raise OverLimit(limit)
     elif order.state == State.DRAFT:
@@ -169,133 +230,121 @@ def approve_order(
     return save_order(order)
 
 
+@retried
+@audited("purchase_order.return", row=PurchaseOrder, pk="order_id")
 @transaction.atomic
 def return_order(
     *, order_id: int, by: Any, version: int | None = None, note: str = ""
 ) -> PurchaseOrder:
     """Refuse the approval: the order becomes a draft again."""
     order = locked_order(order_id, by=by, permission=APPROVE, version=version)
-    rival = PurchaseOrder.objects.filter(
-        supplier=order.supplier, warehouse=order.warehouse, currency=order.currency,
-        week=order.week, is_manual=False, state=State.DRAFT,
-    )  # fmt: skip
-    if order.state == State.AWAITING_APPROVAL and rival.exists():
-        raise ValidationError(
-            _("%(number)s is this supplier's draft by now; submit or cancel it first."),
-            code="another_draft",
-            params={"number": rival.get().number},
-        )
+    if order.state == State.AWAITING_APPROVAL:
+        refuse_second_draft(order)
+    elif order.state == State.ON_HOLD:
+        raise ValidationError(_("Take the hold off first."), code="on_hold")
     change_state(order, State.DRAFT, PURCHASE_ORDER_TRANSITIONS)
     order.submitted_by = None
-    order.note = note[:300] or order.note
+    set_note(order, note)
     return save_order(order)
 
 
+@retried
+@audited("purchase_order.send", row=PurchaseOrder, pk="order_id")
 @transaction.atomic
 def send_order(
     *, order_id: int, by: Any, at: datetime, version: int | None = None
 ) -> PurchaseOrder:
-    """Record that the order went to the supplier; arrival days count from its next order day."""
+    """Record that the order went to the supplier.
+
+    Arrival days count from its next order day, and each line gets the over-delivery that the supplier's
+    terms accept today.
+    """
     order = locked_order(order_id, by=by, permission=SEND, version=version)
+    if order.state == State.ON_HOLD:
+        raise ValidationError(_("Take the hold off first."), code="on_hold")
     change_state(order, State.SENT, PURCHASE_ORDER_TRANSITIONS)
     order.sent_at = at
-    ordered_on = next_order_day(order.supplier, local_day(order.warehouse, at))
-    lead_times = dict(
-        SupplierProduct.objects.filter(
-            supplier=order.supplier, product__purchase_lines__order=order
-        ).values_list("product_id", "lead_time_days")
-    )
+    today = local_day(order.warehouse, at)
     lines = list(order.lines.all())
-    for line in lines:
-        if line.product_id in lead_times:
-            line.expected_on = expected_arrival(
-                order.supplier, ordered_on, lead_times[line.product_id]
-            )
-    PurchaseOrderLine.objects.bulk_update(lines, ["expected_on"], batch_size=200)
-    days = [line.expected_on for line in lines if line.expected_on is not None]
-    order.expected_on = max(days) if days else order.expected_on
-    return save_order(order)
-
-
-@transaction.atomic
-def cancel_order(
-    *, order_id: int, by: Any, version: int | None = None, note: str = ""
-) -> PurchaseOrder:
-    """Cancel an order of which nothing has arrived. The next plan may propose its products again."""
-    order = locked_order(order_id, by=by, permission=SEND, version=version)
-    change_state(order, State.CANCELLED, PURCHASE_ORDER_TRANSITIONS)
-    order.note = note[:300] or order.note
-    return save_order(order)
-
-
-@transaction.atomic
-def close_short(
-    *, order_id: int, by: Any, version: int | None = None, note: str = ""
-) -> PurchaseOrder:
-    """End a partly received order: the rest is not expected any more."""
-    order = locked_order(order_id, by=by, permission=SEND, version=version)
-    change_state(order, State.CLOSED_SHORT, PURCHASE_ORDER_TRANSITIONS)
-    order.note = note[:300] or order.note
-    return save_order(order)
-
-
-def _manual_line(order: PurchaseOrder, line: ManualLine, ordered_on: date) -> PurchaseOrderLine:
-    product = Product.objects.get(pk=line.product_id)
-    if line.quantity < 1:
-        raise ValidationError(
-            _("%(product)s: the quantity must be at least 1."),
-            code="quantity",
-            params={"product": product.sku},
-        )
-    if product.lifecycle == Product.Lifecycle.DISCONTINUED:
-        raise ValidationError(
-            _("Product %(product)s is discontinued."),
-            code="not_orderable",
-            params={"product": product.sku},
-        )
-    terms = SupplierProduct.objects.filter(supplier=order.supplier, product=product).first()
-    unit_cost = line.unit_cost if terms is None or line.unit_cost is not None else terms.unit_cost
-    if unit_cost is None:
-        raise ValidationError(
-            _("%(product)s: %(supplier)s has no cost for it; enter one."),
-            code="unit_cost",
-            params={"product": product.sku, "supplier": order.supplier.name},
-        )
-    arrives_on = (
-        None
-        if terms is None
-        else expected_arrival(order.supplier, ordered_on, terms.lead_time_days)
+    sources = supplier_terms(
+        supplier=order.supplier, product_ids=[line.product_id for line in lines], day=today
     )
-    return PurchaseOrderLine(
-        order=order, product=product, quantity=line.quantity, unit_cost=unit_cost,
-        expected_on=arrives_on,
-    )  # fmt: skip
+    ordered_on = next_order_day(order.supplier, today)
+    for line in lines:
+        line.tolerance_quantity = tolerated(line.quantity, order.supplier)
+        source = sources.get(line.product_id)
+        if source is not None:
+            line.expected_on = expected_arrival(order.supplier, ordered_on, source.lead_time_days)
+    PurchaseOrderLine.objects.bulk_update(
+        lines, ["expected_on", "tolerance_quantity"], batch_size=200
+    )
+    expect_latest(order, lines)
+    return save_order(order)
 
 
-def _exceeded(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine], by: Any) -> str:
-    """Return which limit the order exceeds: its value, or a line that nobody has decided before."""
+def tolerated(quantity: int, supplier: Supplier) -> int:
+    """Return how many units more than ordered are accepted: whole units, never rounded up."""
+    return min(quantity * supplier.over_delivery_percent // 100, TOLERATED_MOST)
+
+
+def _exceeded(
+    order: PurchaseOrder, lines: Sequence[PurchaseOrderLine], by: Any, at: datetime
+) -> str:
+    """Return which limit the order exceeds: its value, or a line that nobody has decided like this."""
     exceeded = exceeded_order_limit(
-        user=by, currency=order.currency, order_value=order_value(lines)
+        user=by, currency=order.currency, order_value=order_value(lines), order=order, at=at
     )
     for line in lines:
         if exceeded:
             break
-        if line.suggestion_id is None:
-            exceeded = exceeded_line_limit(
-                user=by, currency=order.currency, line_value=line.unit_cost * line.quantity,
-                supplier=order.supplier,
-            )  # fmt: skip
-            exceeded = f"{line.product.sku}: {exceeded}" if exceeded else ""
+        decided = decided_quantity(line)
+        if decided == line.quantity:
+            continue
+        exceeded = exceeded_line_limit(
+            user=by, currency=order.currency, line_value=line.unit_cost * line.quantity,
+            supplier=order.supplier, quantity=line.quantity,
+            suggested_quantity=None if decided is None else suggested_quantity(line),
+        )  # fmt: skip
+        exceeded = f"{line.product.sku}: {exceeded}" if exceeded else ""
     return exceeded
 
 
-def _people_behind(order: PurchaseOrder) -> set[int | None]:
-    people: set[int | None] = set(order.lines.values_list("suggestion__decided_by_id", flat=True))
-    if order.lines.filter(suggestion__isnull=True).exists():
-        people.add(order.created_by_id)
+def _lines(order: PurchaseOrder) -> list[PurchaseOrderLine]:
+    rows = order.lines.select_related("product", "suggestion").defer("suggestion__rationale")
+    return list(rows.prefetch_related("merged__suggestion"))
+
+
+def _people_behind(order: PurchaseOrder, lines: Sequence[PurchaseOrderLine]) -> set[int | None]:
+    people: set[int | None] = set(order.authors.values_list("pk", flat=True))
+    for line in lines:
+        people |= {one.suggestion.decided_by_id for one in line.merged.all()}
+        if line.suggestion is None:
+            people.add(order.created_by_id)
+        else:
+            people.add(line.suggestion.decided_by_id)
     return (people | {order.submitted_by_id}) - {None}
 
 
 def _set_approved(order: PurchaseOrder, *, by: Any, at: datetime) -> None:
+    """Approve, and keep what the order's currency is worth on this day; without a rate that stays open."""
     change_state(order, State.APPROVED, PURCHASE_ORDER_TRANSITIONS)
     order.approved_by, order.approved_at = by, at
+    order.base_currency = planning_defaults().currency
+    found = rate_for(
+        currency=order.currency, base=order.base_currency, on=local_day(order.warehouse, at)
+    )
+    order.exchange_rate = None if found is None else found.rate
+    order.exchange_rate_on = None if found is None else found.valid_on
+
+
+def _digest(
+    supplier: Supplier, warehouse: Warehouse, lines: Sequence[ManualLine], note: str
+) -> str:
+    asked = [(line.product_id, line.quantity, str(line.unit_cost)) for line in lines]
+    return hashlib.sha256(repr((supplier.pk, warehouse.pk, asked, note)).encode()).hexdigest()
+
+
+def _same(order: PurchaseOrder, digest: str) -> PurchaseOrder:
+    if order.request_digest != digest:
+        raise IdempotencyConflict(order.idempotency_key or "")
+    return order

@@ -1,6 +1,7 @@
 """Supplier's terms for a quantity: what may be ordered, at which cost, and why, in words."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ from inventory.engine.order_quantities import (
     Terms,
     possible_quantities,
 )
+from inventory.models import Suggestion
 
 NOTE_MOST = 200
 MAX_UNITS = 2**53 - 1  # beyond it a JSON number is not exact
@@ -48,6 +50,24 @@ def supplier_terms(
         product_id__in=product_ids,
     )
     return {row.product_id: row for row in rows.prefetch_related("price_breaks")}
+
+
+def suggestion_terms(row: Suggestion) -> Terms:
+    """Return the terms of a suggestion: its own packs, and the supplier's maximum, rounding and price breaks."""
+    source = None
+    if row.kind == Suggestion.Kind.BUY and row.supplier_id is not None:
+        source = (
+            SupplierProduct.objects.filter(supplier_id=row.supplier_id, product_id=row.product_id)
+            .prefetch_related("price_breaks")
+            .first()
+        )
+    if source is None:
+        return Terms(row.min_order_quantity, row.order_multiple, unit_cost=row.unit_cost)
+    return replace(
+        terms_of(source),
+        min_order_quantity=row.min_order_quantity,
+        order_multiple=row.order_multiple,
+    )
 
 
 def check_quantity(*, quantity: int, terms: Terms, sku: str) -> None:
