@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
@@ -86,7 +87,7 @@ def available_to_promise(
     )
 
 
-def waiting_lines() -> QuerySet[CustomerOrderLine]:
+def waiting_lines() -> QuerySet[Any]:
     """Return the order lines that wait for stock, with ``waiting_quantity``: open and not reserved.
 
     A line of an unpaid order whose reservation ran out waits for its payment, not for stock; one of a

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Max, Min, Sum
 
 from inventory.models import (
+    CustomerOrderLine,
     DemandDay,
     ImportBatch,
     Return,
@@ -22,6 +23,7 @@ from inventory.models import (
 
 StockKey = tuple[int, int]  # (product id, warehouse id)
 KEY_CHUNK = 400
+OPEN_PIECES = "quantity - shipped_quantity - cancelled_quantity"
 WINDOW_DAYS = 28  # one statement per window keeps SQLite's one writer free for others
 
 
@@ -30,7 +32,8 @@ def refresh_demand_days(
 ) -> None:
     """Bring ``DemandDay`` of the days since..until (inclusive) in line with sales and ledger.
 
-    Quantity = sold less what was cancelled on the same day. From the start of a warehouse's ledger the
+    Quantity = sold less what was cancelled on the same day, and what was ordered and is still open: an
+    order is demand from the day it was placed on, not from the day it leaves. From the start of a warehouse's ledger the
     ledger also says whether a day was stocked out: closed at zero, or sold beyond stock; such days have
     a row even without a sale. Earlier days keep the flag an import gave them. Running it again changes
     nothing. ``keys`` are (product id, warehouse id); ``None`` = all.
@@ -62,6 +65,9 @@ def rebuild_demand_days(*, batch: ImportBatch | None = None) -> None:
     ]
     if batch is None:
         spans.append(DemandDay.objects.aggregate(first=Min("day"), last=Max("day")))
+        spans.append(
+            CustomerOrderLine.objects.aggregate(first=Min("demand_day"), last=Max("demand_day"))
+        )
     firsts = [span["first"] for span in spans if span["first"]]
     lasts = [span["last"] for span in spans if span["last"]]
     if firsts:
@@ -105,6 +111,12 @@ def _refresh_quantities(keys: list[StockKey] | None, since: date, until: date) -
                     (SELECT id FROM {batches} WHERE state = 'published')){among}
             GROUP BY product_id, warehouse_id, return_day
             UNION ALL
+            SELECT product_id, warehouse_id, demand_day, SUM({OPEN_PIECES}),
+                COUNT(DISTINCT order_id), SUM(({OPEN_PIECES}) * unit_price)
+            FROM {CustomerOrderLine._meta.db_table}
+            WHERE demand_day BETWEEN %s AND %s AND {OPEN_PIECES} > 0{among}
+            GROUP BY product_id, warehouse_id, demand_day
+            UNION ALL
             SELECT product_id, warehouse_id, day, 0, 0, 0
             FROM {demand}
             WHERE day BETWEEN %s AND %s{among}
@@ -114,7 +126,7 @@ def _refresh_quantities(keys: list[StockKey] | None, since: date, until: date) -
             quantity = excluded.quantity, orders = excluded.orders, revenue = excluded.revenue
     """  # noqa: S608 - table names of our own models and placeholders, nothing from outside
     with connection.cursor() as cursor:
-        cursor.execute(statement, [since, until, *key_parameters] * 3)
+        cursor.execute(statement, [since, until, *key_parameters] * 4)
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ in one place. Locks: order before sale before stock.
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Max, Sum
@@ -25,6 +25,7 @@ from inventory.models import (
     StockMovement,
 )
 from inventory.selectors.promises import StockKey
+from inventory.services.demand_days import refresh_demand_days
 from inventory.services.reservations import let_go
 from inventory.services.sale_lines import OrderLineKey
 
@@ -151,6 +152,15 @@ def _use(
         )  # fmt: skip
 
 
+def refresh_demand(lines: Iterable[CustomerOrderLine]) -> None:
+    """Bring the days on which these lines were ordered in line with what is open and sold of them."""
+    days: dict[date, set[StockKey]] = defaultdict(set)
+    for line in lines:
+        days[line.demand_day].add((line.product_id, line.warehouse_id))
+    for day, keys in sorted(days.items()):
+        refresh_demand_days(keys=keys, since=day, until=day)
+
+
 def save_state(order: CustomerOrder, *, at: datetime) -> CustomerOrder:
     """Set the state that follows from the lines, one legal step after the other, and save a new version."""
     open_, shipped, returned = 0, 0, 0
@@ -235,6 +245,7 @@ class KnownOrders:
                     shipped_at=max(departure.sale.sold_at for departure in departures),
                     at=at, by=by,
                 )  # fmt: skip
+                refresh_demand(departure.line for departure in departures)
 
 
 def known_orders(sales: Iterable[Sale], *, locked: Sequence[CustomerOrder]) -> KnownOrders:
@@ -266,7 +277,16 @@ def record_homecomings(
             sale_id__in={row.sale_id for row in returns if row.sale_id is not None}
         ).select_related("order_line")
     }
-    back = [(lines[row.sale_id], row) for row in returns if row.sale_id in lines]
+    counted = set(
+        OrderReturn.objects.filter(sale_return__in=[row.pk for row in returns]).values_list(
+            "sale_return_id", flat=True
+        )
+    )
+    back = [
+        (lines[row.sale_id], row)
+        for row in returns
+        if row.sale_id in lines and row.pk not in counted
+    ]
     OrderReturn.objects.bulk_create(
         OrderReturn(order_line=line, sale_return=row, restocked=restocked) for line, row in back
     )

@@ -12,8 +12,10 @@ from django.utils.translation import gettext as _
 
 from inventory.exceptions import IdempotencyConflict
 from inventory.models import Return, Sale, StockMovement
+from inventory.services.fulfilment import lock_orders_of_sales, record_homecomings
 from inventory.services.ledger import LotShare, MovementDraft, lock_stock, open_time, post_locked
 from inventory.services.lots import first_shares, shares_of_movement
+from inventory.services.reservations import allocate_backorders
 from inventory.services.sale_lines import (
     OrderLineKey,
     ReturnLine,
@@ -27,8 +29,12 @@ from inventory.services.sale_lines import (
 )
 
 
-def record_returns(*, lines: Sequence[ReturnLine], at: datetime, by: Any = None) -> SalesOutcome:
+def record_returns(
+    *, lines: Sequence[ReturnLine], at: datetime, by: Any = None, restocked: bool = True
+) -> SalesOutcome:
     """Record returns and same-day cancellations; goods come back to stock once the ledger runs.
+
+    Not ``restocked``: what came back cannot be sold again and is written off by the same step.
 
     Raises:
         IdempotencyConflict: a known line comes with other content.
@@ -36,11 +42,14 @@ def record_returns(*, lines: Sequence[ReturnLine], at: datetime, by: Any = None)
     """
     for line in lines:
         check_amounts(line.quantity, line.unit_price, line.key)
-    return repeat_once(lambda: _record_returns(lines=lines, at=at, by=by))
+    return repeat_once(lambda: _record_returns(lines=lines, at=at, by=by, restocked=restocked))
 
 
 @transaction.atomic
-def _record_returns(*, lines: Sequence[ReturnLine], at: datetime, by: Any) -> SalesOutcome:
+def _record_returns(
+    *, lines: Sequence[ReturnLine], at: datetime, by: Any, restocked: bool
+) -> SalesOutcome:
+    lock_orders_of_sales({line.sale_id for line in lines if line.sale_id})
     known: dict[OrderLineKey, tuple[int, int, int]] = {
         (row.channel, row.order_ref, row.line): (row.product_id, row.warehouse_id, row.quantity)
         for row in of_orders(Return.objects.all(), lines)
@@ -82,9 +91,43 @@ def _record_returns(*, lines: Sequence[ReturnLine], at: datetime, by: Any) -> Sa
             )
         )
     created = Return.objects.bulk_create(new, batch_size=500)
-    restock(created, at=at, by=by)
+    settle_returns(created, at=at, by=by, restocked=restocked)
     refresh_touched((row.product_id, row.warehouse_id, row.return_day) for row in created)
     return SalesOutcome(len(created), len(lines) - len(created))
+
+
+def settle_returns(
+    returns: Sequence[Return], *, at: datetime, by: Any, restocked: bool = True
+) -> None:
+    """What follows from recorded returns: stock, order lines, and those who wait for the goods."""
+    orders = lock_orders_of_sales({row.sale_id for row in returns if row.sale_id is not None})
+    restock(returns, at=at, by=by)
+    record_homecomings(orders=orders, returns=returns, at=at, restocked=restocked)
+    if restocked:
+        allocate_backorders(keys={(row.product_id, row.warehouse_id) for row in returns}, at=at)
+    else:
+        _write_off(returns, at=at, by=by)
+
+
+def _write_off(returns: Sequence[Return], *, at: datetime, by: Any) -> None:
+    moved = StockMovement.objects.filter(idempotency_key__in=[return_key(row) for row in returns])
+    drafts = [
+        MovementDraft(
+            row.product_id,
+            row.warehouse_id,
+            kind=StockMovement.Kind.WRITE_OFF,
+            quantity=-row.quantity,
+            at=row.at,
+            idempotency_key=f"{row.idempotency_key}:write-off",
+            document=row.document,
+            by=by,
+            recorded_at=at,
+            lots=shares_of_movement(row),
+            takes_expired=True,
+        )
+        for row in moved
+    ]
+    post_locked(levels=lock_stock(keys={draft.stock_key for draft in drafts}), drafts=drafts)
 
 
 def restock(returns: Sequence[Return], *, at: datetime, by: Any) -> None:

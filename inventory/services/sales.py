@@ -12,10 +12,19 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from inventory.exceptions import IdempotencyConflict
-from inventory.models import ImportBatch, Return, Sale, StockDiscrepancy, StockMovement, Warehouse
+from inventory.models import (
+    CustomerOrder,
+    ImportBatch,
+    Return,
+    Sale,
+    StockDiscrepancy,
+    StockMovement,
+    Warehouse,
+)
 from inventory.services.demand_days import rebuild_demand_days, refresh_demand_days
+from inventory.services.fulfilment import known_orders, lock_orders
 from inventory.services.ledger import MovementDraft, lock_stock, open_time, post_locked
-from inventory.services.returns import record_returns, restock
+from inventory.services.returns import record_returns, settle_returns
 from inventory.services.sale_lines import (
     OrderLineKey,
     ReturnLine,
@@ -60,6 +69,8 @@ def record_sales(*, lines: Sequence[SaleLine], at: datetime, by: Any = None) -> 
 
 @transaction.atomic
 def _record_sales(*, lines: Sequence[SaleLine], at: datetime, by: Any) -> SalesOutcome:
+    # before anything is written: who ships one of these orders holds it while writing its sale
+    orders = lock_orders({(line.channel, line.order_ref) for line in lines})
     known: dict[OrderLineKey, tuple[int, int, int]] = {
         (sale.channel, sale.order_ref, sale.line): (
             sale.product_id,
@@ -94,7 +105,7 @@ def _record_sales(*, lines: Sequence[SaleLine], at: datetime, by: Any) -> SalesO
             )
         )
     created = Sale.objects.bulk_create(new, batch_size=500)
-    discrepancies = _settle(created, at=at, by=by)
+    discrepancies = _settle(created, orders=orders, at=at, by=by)
     refresh_touched((row.product_id, row.warehouse_id, row.demand_day) for row in created)
     return SalesOutcome(len(created), len(lines) - len(created), tuple(discrepancies))
 
@@ -112,29 +123,38 @@ def post_sales_of_batch(*, batch: ImportBatch, at: datetime, by: Any = None) -> 
         ).order_by("sold_at", "id")
         for chunk in _chunks(sales):
             with transaction.atomic():
-                discrepancies += _settle(chunk, at=at, by=by)
+                orders = lock_orders({(sale.channel, sale.order_ref) for sale in chunk})
+                discrepancies += _settle(chunk, orders=orders, at=at, by=by)
             posted += len(chunk)
         returns = Return.objects.filter(
             batch=batch, warehouse=warehouse, returned_at__gte=warehouse.ledger_start
         ).order_by("returned_at", "id")
         for chunk in _chunks(returns):
             with transaction.atomic():
-                restock(chunk, at=at, by=by)
+                settle_returns(chunk, at=at, by=by)
             posted += len(chunk)
     return SalesOutcome(posted, 0, tuple(discrepancies))
 
 
-def _settle(sales: Sequence[Sale], *, at: datetime, by: Any) -> list[StockDiscrepancy]:
-    """Post the movements of sales that fall into a running ledger and have not moved yet."""
+def _settle(
+    sales: Sequence[Sale], *, orders: Sequence[CustomerOrder], at: datetime, by: Any
+) -> list[StockDiscrepancy]:
+    """Post the movements of sales that fall into a running ledger and have not moved yet.
+
+    A sale of one of the locked ``orders`` takes the pieces that are reserved for its line, and ships it.
+    """
     started = ledger_starts({sale.warehouse_id for sale in sales})
     due = [
         sale
         for sale in sales
         if started[sale.warehouse_id] is not None and sale.sold_at >= started[sale.warehouse_id]
     ]
-    if not due:
+    references = {(order.channel, order.order_ref) for order in orders}
+    ordered = [sale for sale in sales if (sale.channel, sale.order_ref) in references]
+    if not due and not ordered:
         return []
-    levels = lock_stock(keys={(sale.product_id, sale.warehouse_id) for sale in due})
+    levels = lock_stock(keys={(row.product_id, row.warehouse_id) for row in (*due, *ordered)})
+    known = known_orders(ordered, locked=orders)
     keys = [sale_key(sale) for sale in due]
     settled = set(
         StockMovement.objects.filter(idempotency_key__in=keys).values_list(
@@ -151,8 +171,9 @@ def _settle(sales: Sequence[Sale], *, at: datetime, by: Any) -> list[StockDiscre
         if sale_key(sale) in settled:
             continue
         stock_key = (sale.product_id, sale.warehouse_id)
-        moved = min(left[stock_key], sale.quantity)
-        left[stock_key] -= moved
+        held = known.held_for(sale)
+        moved = min(left[stock_key] + held, sale.quantity)
+        left[stock_key] -= moved - held
         document = f"{sale.channel}:{sale.order_ref}"
         facts: Any = levels[stock_key]  # as lock_stock annotates it
         if moved:
@@ -166,6 +187,7 @@ def _settle(sales: Sequence[Sale], *, at: datetime, by: Any) -> list[StockDiscre
                     document=document,
                     by=by,
                     recorded_at=at,
+                    from_reserved=held,
                     takes_expired=True,
                 )
             )
@@ -181,7 +203,8 @@ def _settle(sales: Sequence[Sale], *, at: datetime, by: Any) -> list[StockDiscre
                     created_at=at,
                 )
             )
-    post_locked(levels=levels, drafts=drafts)
+    moved_by_key = {row.idempotency_key: row for row in post_locked(levels=levels, drafts=drafts)}
+    known.settle(sales=ordered, movements=moved_by_key, levels=levels, at=at, by=by)
     return StockDiscrepancy.objects.bulk_create(discrepancies)
 
 

@@ -1,54 +1,20 @@
 """Customer orders: taken once, stock promised once, shipped, cancelled and returned without losing a piece."""
 
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.exceptions import ValidationError
 
-from inventory.exceptions import (
-    IdempotencyConflict,
-    InsufficientStock,
-    InvalidTransition,
-    NotAllowed,
-    NotAvailable,
-)
 from inventory.models import (
-    CustomerOrder,
-    CustomerOrderLine,
-    DemandDay,
-    PaymentReport,
-    Reservation,
-    Return,
-    Sale,
-    Shipment,
-    StockDiscrepancy,
     StockLevel,
-    StockMovement,
 )
 from inventory.services.customer_orders import (
     OrderDraft,
     OrderLineDraft,
-    cancel_lines,
-    cancel_order,
     place_order,
-    record_history,
-    report_payment,
-    return_lines,
-    ship_order,
 )
-from inventory.services.ledger import open_ledger, post_movement
-from inventory.services.reservations import (
-    allocate_backorders,
-    cut_reservations,
-    expire_reservations,
-    release,
-    reserve,
-)
-from inventory.services.sales import SaleLine, record_sales
+from inventory.services.ledger import open_ledger
 from inventory.services.verification import verify_ledger
-from tests.factories import ProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)

@@ -19,9 +19,8 @@ from inventory.services.customer_orders.common import (
     lines_in_scope,
     locked_order,
     out_of_scope,
-    refresh_demand,
 )
-from inventory.services.fulfilment import reserved_of, save_state
+from inventory.services.fulfilment import refresh_demand, reserved_of, save_state
 from inventory.services.ledger import lock_stock
 from inventory.services.reservations import allocate_locked, let_go
 from inventory.services.retries import retried

@@ -80,15 +80,6 @@ def keys_of(lines: Iterable[CustomerOrderLine]) -> set[StockKey]:
     return {(line.product_id, line.warehouse_id) for line in lines}
 
 
-def refresh_demand(lines: Iterable[CustomerOrderLine]) -> None:
-    """Bring the days on which these lines were ordered in line with what is open and sold of them."""
-    days: dict[date, set[StockKey]] = {}
-    for line in lines:
-        days.setdefault(line.demand_day, set()).add((line.product_id, line.warehouse_id))
-    for day, keys in sorted(days.items()):
-        refresh_demand_days(keys=keys, since=day, until=day)
-
-
 def refresh_stock_day(lines: Iterable[CustomerOrderLine], at: datetime) -> None:
     """Bring the day of a movement in line: it may have emptied the shelf, or filled it."""
     days: dict[date, set[StockKey]] = {}

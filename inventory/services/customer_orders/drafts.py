@@ -22,7 +22,7 @@ CURRENCY = re.compile(r"[A-Z]{3}")
 Payment = CustomerOrder.Payment
 FIRST_PAYMENTS = (Payment.PENDING, Payment.AUTHORISED, Payment.ON_ACCOUNT, Payment.PAID)
 LONGEST = {
-    name: CustomerOrder._meta.get_field(name).max_length or 0
+    name: getattr(CustomerOrder._meta.get_field(name), "max_length", 0)
     for name in ("channel", "order_ref", "payment_reference")
 } | {"customer_key": 64, "region_code": 40}
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from catalog.services.audit import audited
 from inventory.models import CustomerOrder, CustomerOrderLine
-from inventory.services.customer_orders.common import ADD, keys_of, refresh_demand
+from inventory.services.customer_orders.common import ADD, keys_of
 from inventory.services.customer_orders.drafts import OrderDraft, check_draft
 from inventory.services.customer_orders.placing import (
     Placed,
@@ -19,7 +19,7 @@ from inventory.services.customer_orders.placing import (
     write_order,
 )
 from inventory.services.duties import require_permission
-from inventory.services.fulfilment import lock_orders, reserved_of, save_state
+from inventory.services.fulfilment import lock_orders, refresh_demand, reserved_of, save_state
 from inventory.services.ledger import lock_stock
 from inventory.services.reservations import allocate_locked, let_go
 from inventory.services.retries import retried

@@ -105,9 +105,10 @@ def _paid_after(order: CustomerOrder, state: str, amount: Decimal) -> Decimal:
                 {"amount": ValidationError(_("This is no amount."), code="amount")}
             )
         return total
+    paid: Decimal = order.paid_amount
     if state not in (P.PART_REFUNDED, P.REFUNDED):
-        return order.paid_amount
-    left: Decimal = order.paid_amount - amount
+        return paid
+    left = paid - amount
     if left < 0 or (left > 0 and state == P.REFUNDED):
         raise ValidationError(
             {

@@ -32,10 +32,15 @@ from inventory.selectors.promises import (
     waiting_pieces,
 )
 from inventory.selectors.scope import scope_of
-from inventory.services.customer_orders.common import ADD, keys_of, out_of_scope, refresh_demand
+from inventory.services.customer_orders.common import ADD, keys_of, out_of_scope
 from inventory.services.customer_orders.drafts import OrderDraft, check_draft
 from inventory.services.duties import require_permission
-from inventory.services.fulfilment import Departure, record_departures, reserved_of
+from inventory.services.fulfilment import (
+    Departure,
+    record_departures,
+    refresh_demand,
+    reserved_of,
+)
 from inventory.services.ledger import lock_stock
 from inventory.services.orders import local_day
 from inventory.services.reservations import allocate_locked

@@ -18,10 +18,14 @@ from inventory.services.customer_orders.common import (
     keys_of,
     lines_in_scope,
     locked_order,
-    refresh_demand,
     refresh_stock_day,
 )
-from inventory.services.fulfilment import Departure, record_departures, reserved_of
+from inventory.services.fulfilment import (
+    Departure,
+    record_departures,
+    refresh_demand,
+    reserved_of,
+)
 from inventory.services.ledger import MovementDraft, lock_stock, post_locked
 from inventory.services.reservations import allocate_locked
 from inventory.services.retries import retried
