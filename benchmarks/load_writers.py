@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+
 def main() -> None:
     import django
 
@@ -95,9 +96,7 @@ def _bare_postgresql() -> Post:
     values = _ready_values(datetime.now(UTC))
 
     def post(product: int, warehouse: int, key: str) -> None:
-        cursor.execute(
-            _IN_ONE, {**values, "product": product, "warehouse": warehouse, "key": key}
-        )
+        cursor.execute(_IN_ONE, {**values, "product": product, "warehouse": warehouse, "key": key})
         if not cursor.fetchall():
             raise RuntimeError("out of stock")
 
@@ -138,91 +137,6 @@ def _ready_values(at: Any) -> dict[str, Any]:
         "kind": "sale", "quantity": -1, "from_reserved": 0, "at": at, "recorded_at": at,
         "document": "", "by": None, "note": "", "reverses": None,
     }  # fmt: skip
-
-
-_OPENERS[task["way"], task["engine"]]()
-    products, warehouse = task["products"], task["warehouse"]
-    errors: Counter[str] = Counter()
-    waits, posted, step = [], 0, 0
-    name = f"{task['way']}-{task['round']}-{os.getpid()}-{number}"
-    time.sleep(max(0.0, task["start_at"] - time.time()))
-    until = time.perf_counter() + task["seconds"]
-    while (began := time.perf_counter()) < until:
-        step += 1
-        # each writer walks through the products from a place of its own
-        product = products[(number * 7 + step) % len(products)]
-        try:
-            post(product, warehouse, f"{name}-{step}")
-            posted += 1
-        except Exception as error:  # noqa: BLE001 - whatever went wrong is a figure of the report
-            errors[f"{type(error).__name__}: {str(error)[:60]}"] += 1
-        waits.append(round(time.perf_counter() - began, 5))
-    return {"posted": posted, "errors": errors, "waits": waits}
-
-
-Post = Callable[[int, int, str], None]
-
-
-def _ours() -> Post:
-    from inventory.services.ledger import post_movement
-
-    at = datetime.now(UTC)
-
-    def post(product: int, warehouse: int, key: str) -> None:
-        post_movement(
-            product_id=product, warehouse_id=warehouse, kind="sale", quantity=-1, at=at,
-            idempotency_key=key,
-        )  # fmt: skip
-
-    return post
-
-
-def _bare_postgresql() -> Post:
-    import psycopg2
-
-    from inventory.services.ledger_statements import _IN_ONE
-
-    connection = psycopg2.connect(os.environ["DATABASE_URL"])
-    connection.autocommit = True
-    cursor = connection.cursor()
-    values = _ready_values(datetime.now(UTC))
-
-    def post(product: int, warehouse: int, key: str) -> None:
-        cursor.execute(
-            _IN_ONE, {**values, "product": product, "warehouse": warehouse, "key": key}
-        )
-        if not cursor.fetchall():
-            raise RuntimeError("out of stock")
-
-    return post
-
-
-def _bare_sqlite() -> Post:
-    import sqlite3
-
-    from django.conf import settings
-
-    from inventory.services.ledger_statements import _TAKE, _WRITE
-
-    options = settings.DATABASES["default"]["OPTIONS"]
-    connection = sqlite3.connect(
-        settings.DATABASES["default"]["NAME"], timeout=options["timeout"], isolation_level=None
-    )
-    connection.executescript(options["init_command"])
-    at = str(datetime.now(UTC).replace(tzinfo=None))
-
-    def post(product: int, warehouse: int, key: str) -> None:
-        values = {"product": product, "warehouse": warehouse, "at": at, "key": key}
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            [(balance,)] = connection.execute(BARE_SQLITE[0], values).fetchall()
-            connection.execute(BARE_SQLITE[1], {**values, "balance": balance})
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        connection.execute("COMMIT")
-
-    return post
 
 
 _OPENERS: dict[tuple[str, str], Callable[[], Post]] = {
