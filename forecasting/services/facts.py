@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from catalog.models import PlanningDefaults, Price, Product, Supplier, SupplierProduct
 from catalog.selectors.calendar import expected_arrival, next_order_day
+from catalog.selectors.lead_times import LeadTime, planned_lead_time
 from catalog.selectors.prices import prices_at
 from catalog.selectors.suppliers import preferred_suppliers
 from catalog.services.defaults import planning_defaults
@@ -40,6 +41,11 @@ class Conditions:
     def lead_days(self, today: date) -> int:
         """Days from today until an order of the next order day is there."""
         return (self.arrives_on - today).days
+
+    @property
+    def lead_time(self) -> LeadTime:
+        """What was entered, or what receipts have taught."""
+        return planned_lead_time(self.supplier_product)
 
     @property
     def review_days(self) -> int:
@@ -102,7 +108,7 @@ def _conditions(source: SupplierProduct, today: date) -> Conditions:
         supplier=supplier,
         supplier_product=source,
         order_on=order_on,
-        arrives_on=expected_arrival(supplier, order_on, source.lead_time_days),
+        arrives_on=expected_arrival(supplier, order_on, planned_lead_time(source).days),
         next_order_on=following,
     )
 
@@ -136,7 +142,7 @@ def _assumed(product: Product, source: SupplierProduct | None) -> tuple[str, ...
     if source is None:
         return ()
     marks = {
-        "lead_time": source.lead_time_assumed,
+        "lead_time": planned_lead_time(source).is_assumed,
         "unit_cost": source.cost_assumed,
         "supplier": source.supplier.is_assumed,
     }

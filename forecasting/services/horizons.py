@@ -1,6 +1,7 @@
 """How far forecasts reach, and at which levels they are kept."""
 
-from catalog.models import PlanningDefaults, Supplier, SupplierProduct
+from catalog.models import PlanningDefaults, Supplier
+from catalog.selectors.lead_times import longest_lead_time
 
 QUANTILES = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.99)
 # close together at first, where demand over a short lead time is read off; weeks later on
@@ -11,7 +12,7 @@ LONGEST_DAYS = 91
 
 def horizon_days() -> int:
     """Whole weeks that cover the longest lead time plus review period, at least 4 and at most 13."""
-    lead = max(SupplierProduct.objects.values_list("lead_time_days", flat=True), default=0)
+    lead = longest_lead_time()
     review = max(Supplier.objects.values_list("review_period_days", flat=True), default=0)
     defaults = PlanningDefaults.objects.first()
     if defaults is not None and not lead:

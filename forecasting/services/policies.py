@@ -123,7 +123,7 @@ def sized_problem(facts: Facts, ahead: DemandAhead, forecast: Forecast, today: d
         fixed_cost=facts.costs.order_line_cost,
         pack_size=terms_of(source).multiple,
         min_order_quantity=source.min_order_quantity,
-        cumulative_quantiles=ahead.spread_curves(levels, source.lead_time_sd_days),
+        cumulative_quantiles=ahead.spread_curves(levels, facts.conditions.lead_time.sd_days),
     )
 
 
@@ -294,7 +294,7 @@ class PolicyBook:
         assert facts.conditions is not None
         review = facts.conditions.review_days
         protection = facts.conditions.lead_days(today) + review
-        spread = facts.conditions.supplier_product.lead_time_sd_days
+        spread = facts.conditions.lead_time.sd_days
         level = round(ahead.quantile_over(protection, self.cycle_service_level, spread))
         quantity = self._admissible(facts, level - facts.position.inventory_position)
         short = max(ahead.mean_over(protection) - max(facts.position.inventory_position, 0), 0.0)

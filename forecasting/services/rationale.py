@@ -107,6 +107,7 @@ def build_rationale(
     assert facts.conditions is not None
     assert facts.costs is not None
     source = facts.conditions.supplier_product
+    lead_time = facts.conditions.lead_time
     protection = facts.conditions.lead_days(today) + facts.conditions.review_days
     expected = round(ahead.mean_over(protection))
     terms = terms_of(source)
@@ -140,9 +141,10 @@ def build_rationale(
             ],
             "in_approval": facts.position.in_approval,
             "order_on": facts.conditions.order_on.isoformat(),
-            "lead_time_days": source.lead_time_days,
-            "lead_time_sd_days": source.lead_time_sd_days,
-            "lead_time_assumed": source.lead_time_assumed,
+            "lead_time_days": lead_time.days,
+            "lead_time_sd_days": lead_time.sd_days,
+            "lead_time_assumed": lead_time.is_assumed,
+            "lead_time_receipts": lead_time.receipts,
             "review_period_days": facts.conditions.review_days,
             "protection_days": protection,
             "min_order_quantity": source.min_order_quantity,

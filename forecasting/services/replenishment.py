@@ -7,7 +7,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from catalog.selectors.lead_times import LeadTime
 from catalog.services.run_context import RunContext
 from forecasting.engine.replenishment.order_arithmetic import first_empty_day
 from forecasting.models import Forecast, ForecastRun
@@ -239,6 +241,21 @@ def _confidence(facts: Facts, forecast: Forecast, history: dict[str, Any]) -> tu
     return level, words
 
 
+def _lead_time_words(lead_time: LeadTime) -> str:
+    words = _("lead time %(days)d ± %(sd).0f d") % {
+        "days": lead_time.days,
+        "sd": lead_time.sd_days,
+    }
+    if lead_time.receipts:
+        learned = ngettext(
+            "learned from %(receipts)d receipt",
+            "learned from %(receipts)d receipts",
+            lead_time.receipts,
+        )
+        words = f"{words} ({learned % {'receipts': lead_time.receipts}})"
+    return words
+
+
 def _why(facts: Facts, ahead: DemandAhead, decided: dict[str, Any]) -> str:
     assert facts.conditions is not None
     source = facts.conditions.supplier_product
@@ -248,8 +265,7 @@ def _why(facts: Facts, ahead: DemandAhead, decided: dict[str, Any]) -> str:
     daily = max(ahead.mean_over(28) / min(28, ahead.horizon), 1e-9)
     parts = [
         _("covers %(days)d days") % {"days": min(round(decided["quantity"] / daily), 999)},
-        _("lead time %(days)d ± %(sd).0f d")
-        % {"days": source.lead_time_days, "sd": source.lead_time_sd_days},
+        _lead_time_words(facts.conditions.lead_time),
         _("%(units)d expected in %(days)d d")
         % {"units": round(ahead.mean_over(protection)), "days": protection},
     ]

@@ -11,6 +11,7 @@ from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product, SupplierProduct
+from catalog.selectors.lead_times import learned_condition
 from inventory.models import DemandDay, StockMovement, Warehouse
 from inventory.selectors.scope import Scope
 
@@ -40,6 +41,11 @@ def _supplied(**conditions: Any) -> Exists:
     return Exists(SupplierProduct.objects.filter(product=OuterRef("pk"), **conditions))
 
 
+def _lead_time_learned() -> Exists:
+    rows = SupplierProduct.objects.filter(product=OuterRef("pk"))
+    return Exists(rows.filter(learned_condition()))
+
+
 def _counted() -> Exists:
     """A receipt or a count after the assumed opening: somebody has looked at the shelf since."""
     kinds = (StockMovement.Kind.COUNT, StockMovement.Kind.ADJUSTMENT)
@@ -64,7 +70,9 @@ FACTS: dict[str, tuple[Any, str, Condition]] = {
     "lead_time_assumed": (
         _("Lead time"),
         ASSUMED,
-        lambda rows: rows.filter(_supplied()).exclude(_supplied(lead_time_assumed=False)),
+        lambda rows: rows.filter(_supplied())
+        .exclude(_supplied(lead_time_assumed=False))
+        .exclude(_lead_time_learned()),
     ),
     "no_cost": (
         _("Unit cost"),

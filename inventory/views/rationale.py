@@ -106,6 +106,7 @@ def inputs(rationale: Rationale) -> list[dict[str, Any]]:
         (_("In approval"), "in_approval", "", ""),
         (_("Lead time"), "lead_time_days", _("days"), "lead_time_assumed"),
         (_("Lead time deviation"), "lead_time_sd_days", _("days"), "lead_time_assumed"),
+        (_("Lead time learned from (receipts)"), "lead_time_receipts", "", ""),
         (_("Review period"), "review_period_days", _("days"), ""),
         (_("Days to cover"), "protection_days", _("days"), "lead_time_assumed"),
         (_("Order on"), "order_on", "", ""),
@@ -120,7 +121,7 @@ def inputs(rationale: Rationale) -> list[dict[str, Any]]:
     return [
         {"label": label, "value": facts[key], "unit": unit, "assumed": bool(facts.get(flag))}
         for label, key, unit, flag in shown
-        if key in facts
+        if key in facts and (key != "lead_time_receipts" or facts[key])
     ]
 
 
