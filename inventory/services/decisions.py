@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Product
 from catalog.services.audit import audited, saw
+from inventory.engine.order_quantities import Terms
 from inventory.exceptions import InvalidTransition, NotAllowed, OverLimit
 from inventory.models import Decision, ReasonCode, Suggestion
 from inventory.services.duties import (
@@ -23,7 +24,10 @@ from inventory.services.duties import (
     require_scope,
 )
 from inventory.services.limits import exceeded_line_limit, four_eyes_required
-from inventory.services.orders import add_suggestion_line
+from inventory.services.orders import add_suggestion_line, locked_draft
+from inventory.services.reasons import decision_reason
+from inventory.services.rounding import check_quantity, suggestion_terms
+from inventory.services.transfers import add_transfer_line, check_transferable
 from inventory.transitions import SUGGESTION_TRANSITIONS
 
 DECIDE = "inventory.decide_suggestion"
@@ -34,14 +38,19 @@ Action = Decision.Action
 
 @audited("suggestion.approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
-def approve_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
+def approve_suggestion(
+    *, suggestion_id: int, by: Any, at: datetime, version: int, order_id: int | None = None
+) -> Suggestion:
     """Approve the suggested quantity: an order line at once, or a wait for the second approval.
+
+    Args:
+        order_id: a draft of the same supplier and warehouse to write into, instead of its week's.
 
     Raises:
         NotAllowed, StaleVersion, InvalidTransition, ValidationError (inactive product, supplier, warehouse).
     """
     row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
-    return _decide(row, quantity=row.suggested_quantity, by=by, at=at)
+    return _decide(row, quantity=row.suggested_quantity, by=by, at=at, order_id=order_id)
 
 
 @audited("suggestion.override", row=Suggestion, pk="suggestion_id", describe=describe_decided)
@@ -63,12 +72,15 @@ def override_suggestion(
             or no multiple of the pack, an unknown reason, a missing note; and as ``approve_suggestion``.
     """
     row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
-    reason = _reason(reason_code, note)
+    reason = decision_reason(reason_code, note)
     if quantity == row.suggested_quantity:
         raise ValidationError(
             _("This is the suggested quantity; approve it instead."), code="no_change"
         )
-    _check_packs(row, quantity)
+    terms = suggestion_terms(row)
+    _check_packs(row, quantity, terms)
+    if terms.price_steps:
+        row.unit_cost = terms.unit_cost_at(quantity)
     return _decide(row, quantity=quantity, by=by, at=at, reason=reason, note=note)
 
 
@@ -81,7 +93,7 @@ def reject_suggestion(
     row = _locked(suggestion_id, by=by, version=version, permission=DECIDE)
     if row.state == State.AWAITING_SECOND_APPROVAL:
         raise InvalidTransition(current=row.state, wanted=State.REJECTED)
-    reason = _reason(reason_code, note)
+    reason = decision_reason(reason_code, note)
     change_state(row, State.REJECTED, SUGGESTION_TRANSITIONS)
     _record(row, Action.REJECT, by=by, at=at, reason=reason, note=note)
     row.decided_by, row.decided_at = by, at
@@ -102,7 +114,7 @@ def second_approve(
     row = _locked(suggestion_id, by=by, version=version, permission=SECOND_APPROVE)
     _check_second_person(row, by)
     quantity = row.quantity
-    limit = _exceeded(row, quantity, by)
+    limit = _exceeded(row, quantity, by, at)
     if limit and four_eyes_required():
         raise OverLimit(limit)
     wanted = State.APPROVED if quantity == row.suggested_quantity else State.OVERRIDDEN
@@ -125,7 +137,7 @@ def second_reject(
     """Refuse the second approval: nothing is ordered."""
     row = _locked(suggestion_id, by=by, version=version, permission=SECOND_APPROVE)
     _check_second_person(row, by)
-    reason = _reason(reason_code, note) if reason_code else None
+    reason = decision_reason(reason_code, note) if reason_code else None
     change_state(row, State.REJECTED, SUGGESTION_TRANSITIONS)
     _record(
         row, Action.SECOND_REJECT, by=by, at=at, quantity=row.quantity, reason=reason, note=note
@@ -170,6 +182,12 @@ def reopen_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int
         )
     change_state(row, State.OPEN, SUGGESTION_TRANSITIONS)
     _record(row, Action.REOPEN, by=by, at=at)
+    if row.final_quantity not in (None, row.suggested_quantity):
+        # the override may have reached another price break
+        terms = suggestion_terms(row)
+        row.unit_cost = (
+            terms.unit_cost_at(row.suggested_quantity) if terms.price_steps else row.unit_cost
+        )
     row.final_quantity = row.decided_by = row.decided_at = row.snoozed_until = None
     return _saved(row)
 
@@ -182,13 +200,14 @@ def _decide(
     at: datetime,
     reason: ReasonCode | None = None,
     note: str = "",
+    order_id: int | None = None,
 ) -> Suggestion:
     if row.state == State.AWAITING_SECOND_APPROVAL:
         # approved or overridden may follow this state too, but only through the second approval
         raise InvalidTransition(current=row.state, wanted=State.APPROVED)
     _check_orderable(row)
     action = Action.APPROVE if quantity == row.suggested_quantity else Action.OVERRIDE
-    limit = _exceeded(row, quantity, by)
+    limit = _exceeded(row, quantity, by, at)
     waits = bool(limit) and four_eyes_required()
     if waits:
         wanted = State.AWAITING_SECOND_APPROVAL
@@ -197,13 +216,19 @@ def _decide(
     change_state(row, wanted, SUGGESTION_TRANSITIONS)
     _record(row, action, by=by, at=at, quantity=quantity, reason=reason, note=note, limit=limit)
     row.final_quantity, row.decided_by, row.decided_at = quantity, by, at
-    return _saved(row) if waits else _converted(row, by=by, at=at)
+    return _saved(row) if waits else _converted(row, by=by, at=at, order_id=order_id)
 
 
-def _converted(row: Suggestion, *, by: Any, at: datetime) -> Suggestion:
+def _converted(
+    row: Suggestion, *, by: Any, at: datetime, order_id: int | None = None
+) -> Suggestion:
     _check_orderable(row)
     _saved(row)  # each step of the table is a step of its own in the database too
-    add_suggestion_line(suggestion=row, by=by, at=at)
+    if row.kind == Suggestion.Kind.TRANSFER:
+        add_transfer_line(suggestion=row, by=by, at=at)
+    else:
+        order = None if order_id is None else locked_draft(order_id)
+        add_suggestion_line(suggestion=row, by=by, at=at, order=order)
     change_state(row, State.CONVERTED, SUGGESTION_TRANSITIONS)
     row.save(update_fields=["state"])
     return row
@@ -226,7 +251,8 @@ def _saved(row: Suggestion) -> Suggestion:
     row.version += 1
     row.save(
         update_fields=[
-            "state", "version", "final_quantity", "decided_by", "decided_at", "snoozed_until",
+            "state", "version", "final_quantity", "unit_cost", "decided_by", "decided_at",
+            "snoozed_until",
         ]
     )  # fmt: skip
     return row
@@ -249,8 +275,7 @@ def _record(
     )  # fmt: skip
 
 
-def _exceeded(row: Suggestion, quantity: int, by: Any) -> str:
-    assert row.supplier is not None
+def _exceeded(row: Suggestion, quantity: int, by: Any, at: datetime) -> str:
     return exceeded_line_limit(
         user=by,
         currency=row.currency,
@@ -258,6 +283,7 @@ def _exceeded(row: Suggestion, quantity: int, by: Any) -> str:
         supplier=row.supplier,
         suggested_quantity=row.suggested_quantity,
         quantity=quantity,
+        at=at,
     )
 
 
@@ -271,9 +297,12 @@ def _check_second_person(row: Suggestion, by: Any) -> None:
 
 
 def _check_orderable(row: Suggestion) -> None:
+    if row.kind == Suggestion.Kind.TRANSFER:
+        check_transferable(row)
+        return
     problem = ""
     if row.kind != Suggestion.Kind.BUY:
-        problem = _("Only suggestions to buy become purchase orders.")
+        problem = _("Only suggestions to buy or to transfer can be approved.")
     elif row.state == State.WITHHELD or row.supplier is None:
         problem = row.withheld_reason or _("No supplier delivers this product.")
     elif not row.supplier.is_active:
@@ -286,34 +315,9 @@ def _check_orderable(row: Suggestion) -> None:
         raise ValidationError(problem, code="not_orderable")
 
 
-def _check_packs(row: Suggestion, quantity: int) -> None:
+def _check_packs(row: Suggestion, quantity: int, terms: Terms) -> None:
     if quantity < 1:
         raise ValidationError(
             _("A quantity of zero is a rejection; reject it with a reason."), code="quantity"
         )
-    if quantity < row.min_order_quantity or quantity % row.order_multiple:
-        multiple = row.order_multiple
-        least = -(-max(quantity, row.min_order_quantity) // multiple) * multiple
-        raise ValidationError(
-            _(
-                "The supplier delivers at least %(minimum)d, in multiples of %(multiple)d;"
-                " the next possible quantity is %(possible)d."
-            ),
-            code="packs",
-            params={
-                "minimum": row.min_order_quantity,
-                "multiple": multiple,
-                "possible": least,
-            },
-        )
-
-
-def _reason(code: str, note: str) -> ReasonCode:
-    reason = ReasonCode.objects.filter(code=code, is_active=True).first()
-    if reason is None:
-        raise ValidationError(_("Choose a reason."), code="reason")
-    if reason.note_required and not note.strip():
-        raise ValidationError(
-            _("The reason “%(reason)s” needs a note."), code="note", params={"reason": reason.label}
-        )
-    return reason
+    check_quantity(quantity=quantity, terms=terms, sku=row.product.sku)

@@ -16,6 +16,7 @@ from inventory.services.duties import change_state
 from inventory.services.line_checks import check_texts
 from inventory.services.order_lines import expect_latest
 from inventory.services.orders import (
+    describe_lines,
     local_day,
     locked_order,
     refuse_second_draft,
@@ -41,7 +42,7 @@ class Confirmation:
 
 
 @retried
-@audited("purchase_order.acknowledge", row=PurchaseOrder, pk="order_id")
+@audited("purchase_order.acknowledge", row=PurchaseOrder, pk="order_id", describe=describe_lines)
 @transaction.atomic
 def acknowledge_order(
     *,

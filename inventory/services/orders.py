@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from catalog.models import Supplier
 from catalog.services.audit import describe_row, plain, saw
 from inventory.engine.order_quantities import total
+from inventory.exceptions import InvalidTransition
 from inventory.models import (
     MergedSuggestion,
     PurchaseOrder,
@@ -40,6 +41,22 @@ def locked_order(
     saw(order)
     require_scope(by, order)
     check_version(order, version)
+    return order
+
+
+def locked_draft(order_id: int) -> PurchaseOrder:
+    """Return a draft, locked; the caller has checked what the person may do with it.
+
+    Raises:
+        InvalidTransition: it is no draft (any more).
+    """
+    order = (
+        PurchaseOrder.objects.select_for_update(of=("self",))
+        .select_related("supplier", "warehouse")
+        .get(pk=order_id)
+    )
+    if order.state != PurchaseOrder.State.DRAFT:
+        raise InvalidTransition(current=order.state, wanted=PurchaseOrder.State.DRAFT)
     return order
 
 
@@ -182,7 +199,9 @@ def describe_lines(order: PurchaseOrder) -> dict[str, Any]:
     )
     names = ("sku", "quantity", "unit_cost", "confirmed", "received")
     facts = describe_row(order)
-    facts["lines"] = plain({line_id: dict(zip(names, line)) for line_id, *line in lines})
+    facts["lines"] = plain(
+        {line_id: dict(zip(names, line, strict=True)) for line_id, *line in lines}
+    )
     return facts
 
 

@@ -24,7 +24,7 @@ from inventory.services.ledger import lock_stock, post_locked
 from inventory.services.line_checks import check_key, check_texts
 from inventory.services.movement_drafts import BACKDATE, LotShare, MovementDraft
 from inventory.services.order_lines import expect_latest
-from inventory.services.orders import local_day, locked_order, save_order
+from inventory.services.orders import describe_lines, local_day, locked_order, save_order
 from inventory.services.reservations import allocate_backorders
 from inventory.services.retries import retried
 from inventory.transitions import PURCHASE_ORDER_TRANSITIONS
@@ -82,6 +82,7 @@ def receive_order(
     "purchase_order.receive",
     row=PurchaseOrder,
     pk="order_id",
+    describe=describe_lines,
     returned=lambda receipt: receipt.order,
 )
 @transaction.atomic
