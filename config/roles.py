@@ -136,6 +136,21 @@ REASONS = (
     ("duplicate", gettext_noop("Duplicate"), False),
     ("other", gettext_noop("Other"), True),
 )
+# Why stock changes without an order: for stock documents and counts.
+STOCK_REASONS = (
+    ("found", gettext_noop("Found"), False),
+    ("miscounted", gettext_noop("Counted or booked wrongly"), False),
+    ("damaged", gettext_noop("Damaged"), False),
+    ("expired", gettext_noop("Expired"), False),
+    ("theft", gettext_noop("Lost or stolen"), False),
+    ("own_use", gettext_noop("Own use"), False),
+    ("sample", gettext_noop("Sample or photo shoot"), False),
+    ("marketing", gettext_noop("Giveaway"), False),
+    ("faulty", gettext_noop("Faulty goods"), False),
+    ("wrong_delivery", gettext_noop("Wrong delivery"), False),
+    ("recall", gettext_noop("Recall"), False),
+    ("stock_other", gettext_noop("Other"), True),
+)
 
 
 @transaction.atomic
@@ -162,11 +177,18 @@ def setup_roles(*, currencies: Iterable[str] | None = None) -> dict[str, int]:
             ApprovalLimit.objects.get_or_create(
                 group=Group.objects.get(name=name), currency=currency, defaults=limits
             )
-    for position, (code, label, note_required) in enumerate(REASONS):
-        ReasonCode.objects.get_or_create(
-            code=code,
-            defaults={"label": label, "note_required": note_required, "position": position},
-        )
+    purposes = {ReasonCode.Purpose.DECISION: REASONS, ReasonCode.Purpose.STOCK: STOCK_REASONS}
+    for purpose, reasons in purposes.items():
+        for position, (code, label, note_required) in enumerate(reasons):
+            ReasonCode.objects.get_or_create(
+                code=code,
+                defaults={
+                    "label": label,
+                    "note_required": note_required,
+                    "position": position,
+                    "purpose": purpose,
+                },
+            )
     return counts
 
 

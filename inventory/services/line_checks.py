@@ -1,12 +1,15 @@
 """What every document with lines asks of its texts and quantities."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
-from inventory.services.movement_drafts import MAX_QUANTITY
+from inventory.exceptions import InsufficientStock
+from inventory.models import StockLevel
+from inventory.services.movement_drafts import MAX_QUANTITY, StockKey
 
 MOST_KEY = 120
 
@@ -50,3 +53,26 @@ def check_quantity(quantity: Any, *, signed: bool = False) -> ValidationError | 
             _("At most %(most)d."), code="quantity", params={"most": MAX_QUANTITY}
         )
     return None
+
+
+def check_available(
+    *, levels: Mapping[StockKey, StockLevel], taken: Mapping[str, tuple[StockKey, int]]
+) -> None:
+    """Refuse a document that takes more than is available, naming every line that does.
+
+    Args:
+        levels: balances that are locked.
+        taken: field of the line → (product and warehouse, pieces). What is reserved is not available.
+    """
+    errors: dict[str, Any] = {}
+    for field, (key, pieces) in taken.items():
+        level = levels[key]
+        if pieces > level.available:
+            errors[field] = InsufficientStock(
+                requested=pieces,
+                available=level.available,
+                product=level.product.sku,
+                warehouse=level.warehouse.code,
+            )
+    if errors:
+        raise ValidationError(errors)

@@ -78,6 +78,7 @@ class OrderProposal:
     uses_assumed_facts: bool
     withheld_reason: str = ""
     rationale: dict[str, Any] = field(default_factory=dict)
+    source_warehouse_id: int | None = None  # of a transfer: where the goods come from
 
     @property
     def key(self) -> ProposalKey:
@@ -92,6 +93,9 @@ class OrderProposal:
     def blocked_because(self) -> str:
         if self.withheld_reason:
             return self.withheld_reason
+        if self.kind == Suggestion.Kind.TRANSFER:
+            missing = self.source_warehouse_id is None
+            return _("The suggestion names no warehouse to take from.") if missing else ""
         return "" if self.supplier_id is not None else _("No supplier delivers this product.")
 
 
@@ -222,7 +226,7 @@ def _write_chunk(
 
 
 CONTENT_FIELDS = (
-    "supplier_id", "state", "urgency", "confidence", "suggested_quantity", "min_order_quantity",
+    "supplier_id", "source_warehouse_id", "state", "urgency", "confidence", "suggested_quantity", "min_order_quantity",
     "order_multiple", "unit_cost", "currency", "uses_assumed_facts", "order_by", "expected_on",
     "stockout_on", "on_hand", "on_order", "days_of_cover", "expected_lost_margin", "why",
     "withheld_reason", "origin", "rationale",

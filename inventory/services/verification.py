@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from catalog.models import Product
 from inventory.models import StockLevel, StockMovement, Warehouse
 from inventory.services.ledger import StockKey, lock_stock
+from inventory.services.transfer_checks import verify_transfers
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def verify_ledger(*, progress: Callable[[int], object] = lambda rows: None) -> l
     for key in sorted(levels.keys() | sums.keys()):
         if levels.get(key, 0) != sums.get(key, 0):
             problems += _check_under_lock(key)
+    problems += [LedgerProblem(*found) for found in verify_transfers()]
     return problems
 
 
