@@ -247,18 +247,21 @@ class PolicyBook:
                 stored["method"], problem, self._part(f"{name}.{label}."), stored["policy"]
             )
         lead = facts.conditions.lead_days(today)
+        position = facts.position.net
         arrivals = [
             (0 if item.expected_on is None else (item.expected_on - today).days, item.quantity)
-            for item in facts.position.incoming
+            for item in position.incoming
         ]
         at_once, pipeline = problems.split_in_flight(arrivals, lead)
         quantum = described["quantum"]
         plan = plans.plan_order(
-            problem, policies, max(facts.position.available, 0) + at_once, pipeline, quantum=quantum
+            problem, policies, max(position.available, 0) + at_once, pipeline, quantum=quantum
         )
         chosen, reason = self._choose(facts, plan)
         level = round(int(policies["classical"].order_up_to_levels[0]) * quantum)
         answers = {label: _answer(plan[label], label, policies[label].method) for label in policies}
+        for answer in answers.values():
+            answer["quantity"] += position.backordered  # sold, and nothing that comes covers it
         if answers["classical"]["quantity"]:
             # the simulation counts large volumes in quanta; a planner checks the rule in units
             answers["classical"]["quantity"] = self._admissible(

@@ -70,16 +70,18 @@ def project(facts: Facts, ahead: DemandAhead, *, today: date, quantity: int) -> 
     """Projected stock with and without an order of `quantity`, day by day from today."""
     curves = {name: ahead.curve(level) for name, level in FAN.items()}
     arrivals: dict[int, int] = {}
-    for item in facts.position.incoming:
+    position = facts.position.net  # those who wait are served first
+    for item in position.incoming:
         # late goods are counted on the first day: they are flagged, not ordered a second time
         day = 0 if item.expected_on is None else max((item.expected_on - today).days, 0)
         arrivals[day] = arrivals.get(day, 0) + item.quantity
-    available = max(facts.position.available, 0)
+    available = max(position.available, 0)
     without = stock_fan(available=available, arrivals=arrivals, demand_curves=curves)
     projection: dict[str, Any] = {"from": today.isoformat(), "without_order": without}
     if facts.conditions is not None:
         landing = facts.conditions.lead_days(today)
-        with_order = {**arrivals, landing: arrivals.get(landing, 0) + quantity}
+        left = max(quantity - position.backordered, 0)
+        with_order = {**arrivals, landing: arrivals.get(landing, 0) + left}
         projection["with_order"] = stock_fan(
             available=available, arrivals=with_order, demand_curves=curves
         )
@@ -112,9 +114,7 @@ def build_rationale(
     expected = round(ahead.mean_over(protection))
     terms = terms_of(source)
     position = facts.position
-    rounded = order_quantity(
-        order["order_up_to"] - position.available - position.on_order - position.in_approval, terms
-    )
+    rounded = order_quantity(order["order_up_to"] - position.inventory_position, terms)
     return {
         "schema": SCHEMA,
         "cutoff": run.cutoff.isoformat(),
@@ -129,6 +129,7 @@ def build_rationale(
         "inputs": {
             "on_hand": facts.position.on_hand,
             "reserved": facts.position.reserved,
+            "backordered": facts.position.backordered,
             "incoming": [
                 {
                     "document": item.document,
@@ -164,6 +165,7 @@ def build_rationale(
             available=facts.position.available,
             on_order=facts.position.on_order,
             in_approval=facts.position.in_approval,
+            backordered=facts.position.backordered,
             rounding=[(change.rule, change.units) for change in rounded.changes],
             quantity=order["quantity"],
         ),

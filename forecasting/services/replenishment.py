@@ -187,7 +187,7 @@ def _contradict(facts: Facts) -> bool:
 def _urgency(facts: Facts, ahead: DemandAhead, projection: dict[str, Any], today: date) -> str:
     """What happens when nobody orders: out already, out before goods can come, or out later."""
     assert facts.conditions is not None
-    if facts.position.available <= 0:
+    if facts.position.net.available <= 0:
         return Urgency.STOCKED_OUT
     empty = first_empty_day(projection["without_order"]["p50"])
     careful = first_empty_day(projection["without_order"]["p10"])
@@ -204,7 +204,7 @@ def _urgency(facts: Facts, ahead: DemandAhead, projection: dict[str, Any], today
 
 def _days_of_cover(facts: Facts, ahead: DemandAhead) -> float | None:
     """Days until the mean demand has used up what is available; None beyond the forecast's horizon."""
-    available = facts.position.available
+    available = facts.position.net.available
     if available <= 0:
         return 0.0
     for day, total in enumerate(ahead.mean.tolist()):

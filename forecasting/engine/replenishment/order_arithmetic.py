@@ -17,14 +17,15 @@ def quantity_waterfall(
     in_approval: int,
     rounding: Sequence[tuple[str, int]],
     quantity: int,
+    backordered: int = 0,
 ) -> list[dict[str, int | str]]:
     """Return the steps from expected demand to `quantity`; their values add up to it exactly.
 
     `order_up_to` is the level S of the classical rule, `expected_demand` the mean over the protection
-    interval. `rounding` says what each of the supplier's rules (minimum, multiple, maximum) added to the
+    interval. `backordered` pieces are sold and wait for stock. `rounding` says what each of the supplier's rules (minimum, multiple, maximum) added to the
     need or took off it; the last step is what another policy changed.
     """
-    raw = order_up_to - available - on_order - in_approval
+    raw = order_up_to - available - on_order - in_approval + backordered
     need = max(raw, 0)
     classical = need + sum(units for _rule, units in rounding)
     steps = [
@@ -33,6 +34,7 @@ def quantity_waterfall(
         ("on_hand", -available),
         ("on_order", -on_order),
         ("in_approval", -in_approval),
+        ("backordered", backordered),
         ("need_below_zero", need - raw),
         *rounding,
         ("policy", quantity - classical),
