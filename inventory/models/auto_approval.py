@@ -38,6 +38,11 @@ class AutoApprovalPolicy(models.Model):
         _("share that a person checks (%)"), default=5
     )
     seed = models.PositiveIntegerField(_("seed of the sample"), default=1)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("created by"),
+    )  # fmt: skip
+    created_at = models.DateTimeField(_("created at"), null=True, blank=True)
     activated_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+",
         verbose_name=_("activated by"),
