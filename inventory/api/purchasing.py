@@ -15,7 +15,7 @@ from rest_framework.serializers import Serializer
 
 from catalog.api.idempotency import HEADER, idempotent
 from catalog.models import Product, Supplier
-from inventory.api import permissions
+from inventory.api import permissions, purchase_shapes
 from inventory.api import serializers as shapes
 from inventory.api.base import ScopedListView, ScopedView, seen_version, with_version
 from inventory.api.suggestions import IDEMPOTENCY_KEY, IF_MATCH
@@ -23,6 +23,7 @@ from inventory.filters.orders import OrderFilter
 from inventory.models import PurchaseOrder, Warehouse
 from inventory.selectors.purchasing import orders
 from inventory.services import purchasing as services
+from inventory.services.movement_drafts import LotShare
 
 
 class OrderView(ScopedView):
@@ -66,7 +67,7 @@ class OrderList(ScopedListView):
     )  # fmt: skip
     @idempotent
     def post(self, request: Request) -> Response:
-        """Write lines by hand into the supplier's draft for a warehouse."""
+        """Write an order by hand: a document of its own, a draft at first."""
         data = self.checked(shapes.ManualOrder, request)
         skus = [line["sku"] for line in data["lines"]]
         products = dict(Product.objects.filter(sku__in=skus).values_list("sku", "id"))
@@ -165,12 +166,47 @@ class CancelView(StepView):
     needs_clock = False
 
 
-@order_step("close_purchase_order_short", "End a partly received order")
+@order_step("close_purchase_order_short", "End a partly received order, with a reason")
 class CloseShortView(StepView):
     permission_classes = [permissions.MaySendOrders]
-    serializer_class = shapes.StepWithNote
+    serializer_class = purchase_shapes.CloseShort
     step = services.close_short
+
+
+@order_step("close_purchase_order", "End an order of which everything has arrived")
+class CloseView(StepView):
+    permission_classes = [permissions.MaySendOrders]
+    serializer_class = shapes.StepWithNote
+    step = services.close_order
+
+
+@order_step("hold_purchase_order", "Stop an order where it stands")
+class HoldView(StepView):
+    permission_classes = [permissions.MaySendOrders]
+    serializer_class = shapes.StepWithNote
+    step = services.hold_order
     needs_clock = False
+
+
+@order_step("resume_purchase_order", "Take the hold off: back to where it was held")
+class ResumeView(StepView):
+    permission_classes = [permissions.MaySendOrders]
+    serializer_class = shapes.StepWithNote
+    step = services.resume_order
+    needs_clock = False
+
+
+@order_step("acknowledge_purchase_order", "Record what the supplier confirmed, line by line")
+class AcknowledgeView(StepView):
+    permission_classes = [permissions.MaySendOrders]
+    serializer_class = purchase_shapes.Acknowledge
+
+    @staticmethod
+    def step(*, lines: list[dict[str, Any]], **known: Any) -> PurchaseOrder:
+        confirmed = {
+            line["line_id"]: services.Confirmation(line["quantity"], line["on"]) for line in lines
+        }
+        return services.acknowledge_order(confirmations=confirmed, **known)
 
 
 class ReceiveView(OrderView):
@@ -199,6 +235,12 @@ class ReceiveView(OrderView):
             at=timezone.now(),
             idempotency_key=f"api:{request.user.pk}:{request.headers[HEADER]}",
             delivery_note=data["delivery_note"],
+            received_at=data["received_at"],
+            lots={
+                line["line_id"]: [LotShare(**share) for share in line["lots"]]
+                for line in data["lines"]
+                if line.get("lots")
+            },
         )
         order = self.row(pk)
         answer = {"receipt_id": receipt.pk, "order": order_data(order)}

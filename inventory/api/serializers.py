@@ -158,6 +158,16 @@ class OrderRow(serializers.Serializer):
     approved_at = serializers.DateTimeField(allow_null=True)
     sent_at = serializers.DateTimeField(allow_null=True)
     expected_on = serializers.DateField(allow_null=True)
+    week = serializers.DateField()
+    is_manual = serializers.BooleanField()
+    held_from = serializers.CharField()
+    acknowledged_at = serializers.DateTimeField(allow_null=True)
+    supplier_reference = serializers.CharField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+    close_reason = serializers.CharField(source="close_reason.code", default=None)
+    base_currency = serializers.CharField()
+    exchange_rate = serializers.DecimalField(max_digits=18, decimal_places=8, allow_null=True)
+    exchange_rate_on = serializers.DateField(allow_null=True)
     four_eyes = serializers.BooleanField()
     limit_exceeded = serializers.CharField()
     note = serializers.CharField()
@@ -168,6 +178,10 @@ class OrderLine(serializers.Serializer):
     product = ProductRef()
     suggestion_id = serializers.IntegerField(allow_null=True)
     quantity = serializers.IntegerField()
+    rounding_note = serializers.CharField()
+    confirmed_quantity = serializers.IntegerField(allow_null=True)
+    confirmed_on = serializers.DateField(allow_null=True)
+    tolerance_quantity = serializers.IntegerField()
     received_quantity = serializers.IntegerField()
     outstanding_quantity = serializers.IntegerField()
     unit_cost = money()
@@ -203,15 +217,23 @@ class StepWithNote(Step):
     note = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
 
 
+class ReceivedLot(serializers.Serializer):
+    lot_code = serializers.CharField(max_length=60)
+    quantity = serializers.IntegerField(min_value=1, max_value=MOST)
+    expires_on = serializers.DateField(required=False, allow_null=True, default=None)
+
+
 class ReceiveLine(serializers.Serializer):
     line_id = serializers.IntegerField(min_value=1, max_value=MOST)
     quantity = serializers.IntegerField(min_value=0, max_value=MOST)
+    lots = ReceivedLot(many=True, required=False, max_length=BULK_MOST)
 
 
 class Receive(serializers.Serializer):
     delivery_note = serializers.CharField(
         max_length=80, required=False, allow_blank=True, default=""
     )
+    received_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
     lines = ReceiveLine(many=True, allow_empty=False, max_length=BULK_MOST)
 
     def validate_lines(self, lines: list[dict[str, int]]) -> list[dict[str, int]]:

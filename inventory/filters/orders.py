@@ -8,7 +8,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from catalog.models import Supplier
+from catalog.models import Supplier, SupplierProduct
 from inventory.models import PurchaseOrder, Warehouse
 
 STATES = [
@@ -58,9 +58,22 @@ class OrderFilter(django_filters.FilterSet):
         if value == "open":
             return rows.filter(state__in=PurchaseOrder.OPEN_STATES)
         if value == "late":
-            on_its_way = rows.filter(state__in=("approved", "sent", "part_received"))
+            on_its_way = rows.filter(
+                state__in=("approved", "sent", "acknowledged", "part_received")
+            )
             return on_its_way.filter(expected_on__lt=timezone.localdate())
         return rows.filter(state=value)
 
     def main_fields(self) -> list[Any]:
         return [self.form[name] for name in self.MAIN]
+
+
+class SupplierProductFilter(django_filters.FilterSet):
+    """Filters of the API's list of supplier's terms."""
+
+    supplier = django_filters.CharFilter(field_name="supplier__code")
+    sku = django_filters.CharFilter(field_name="product__sku")
+
+    class Meta:
+        model = SupplierProduct
+        fields: list[str] = []

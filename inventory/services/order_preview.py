@@ -53,7 +53,8 @@ class PreviewedOrder:
 
     @property
     def missing_value(self) -> Decimal:
-        return max(self.supplier.min_order_value - self.value, Decimal(0))
+        missing: Decimal = self.supplier.min_order_value - self.value
+        return max(missing, Decimal(0))
 
 
 @dataclass(frozen=True)
