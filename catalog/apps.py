@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from catalog.erasure import register_eraser
 from catalog.runs import register_run_kind, register_schedule
 
 
@@ -15,3 +16,4 @@ class CatalogConfig(AppConfig):
             label=_("Housekeeping"),
         )
         register_schedule("housekeeping", kind="housekeeping", daily_at="01:00")
+        register_eraser("traces", "catalog.services.forgetting.forget_customer")

@@ -240,10 +240,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
+# Who orders: the head of purchase orders that go to suppliers; address lines are separated by "|".
+COMPANY_NAME = env.str("COMPANY_NAME", default="Granary")
+COMPANY_ADDRESS = env.str("COMPANY_ADDRESS", default="")
+
 API_MAX_BODY_BYTES = 1024 * 1024  # a view for batches sets its own max_body_bytes
 API_MAX_DEPTH = 32
 # Requests per minute and key, by throttle scope.
-API_RATE_LIMITS = {"events": 600, "recommend": 1200, "planning": 300}
+API_RATE_LIMITS = {"events": 600, "recommend": 1200, "planning": 300, "webhooks": 600}
 
 # --- runs and Celery ----------------------------------------------------------------------------
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="filesystem://")

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from catalog.erasure import register_eraser
 from catalog.runs import register_run_kind, register_schedule
 
 
@@ -14,6 +15,11 @@ class InventoryConfig(AppConfig):
             executor="inventory.services.lead_times.execute_learning",
             label=_("Learning of lead times"),
         )
+        register_run_kind(
+            "orders.auto_approve",
+            executor="inventory.services.auto_approval_runs.execute_auto_approval",
+            label=_("Automatic approvals"),
+        )
         # before the nightly plan, which reads them
         register_schedule("suppliers.lead_times", kind="suppliers.lead_times", daily_at="01:30")
         register_run_kind(
@@ -21,3 +27,29 @@ class InventoryConfig(AppConfig):
             executor="inventory.services.imports.execute_import",
             label=_("Import of sales"),
         )
+        register_eraser(
+            "books",
+            "inventory.services.customer_traces.forget_customer",
+            exporter="inventory.services.customer_traces.tell_customer",
+        )
+        register_run_kind(
+            "import.orders",
+            executor="inventory.services.order_imports.files.execute_import",
+            label=_("Import of customer orders"),
+        )
+        register_run_kind(
+            "import.table",
+            executor="inventory.services.tables.execute_import",
+            label=_("Import of a table"),
+        )
+        register_eraser(
+            "tables",
+            "inventory.services.tables.forgetting.forget_customer",
+            exporter="inventory.services.tables.forgetting.tell_customer",
+        )
+        register_run_kind(
+            "import.tidy",
+            executor="inventory.services.order_imports.files.execute_tidy",
+            label=_("Clearing of files that nobody imported"),
+        )
+        register_schedule("import-tidy", kind="import.tidy", daily_at="01:10")

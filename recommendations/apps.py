@@ -7,6 +7,7 @@ class RecommendationsConfig(AppConfig):
     verbose_name = _("Recommendations")
 
     def ready(self) -> None:
+        from catalog.erasure import register_eraser  # noqa: PLC0415 - apps are loaded now
         from catalog.runs import register_run_kind, register_schedule  # noqa: PLC0415 - apps are loaded now
 
         register_run_kind(
@@ -23,3 +24,8 @@ class RecommendationsConfig(AppConfig):
         )
         register_schedule("recommend-train", kind="recommend.train", daily_at="02:00")
         register_schedule("recommend-purge", kind="recommend.purge", daily_at="01:30")
+        register_eraser(
+            "storefront",
+            "recommendations.services.forgetting.forget_customer",
+            exporter="recommendations.services.forgetting.tell_customer",
+        )

@@ -13,6 +13,8 @@ from inventory.models.warehouse import Warehouse
 class Customer(models.Model):
     """A customer under a pseudonymous key: the shop's own id, never a name or an address."""
 
+    AUDIT_HIDDEN = ("key",)  # the log is for ever, a customer may be erased
+
     key = models.CharField(_("key"), max_length=64, unique=True)
     region = models.ForeignKey(
         Region,

@@ -3,8 +3,9 @@
 from typing import Any
 
 from catalog.services.run_context import RunContext
+from recommendations.services.forgetting import purge_orphans
 from recommendations.services.visitors import purge_expired
 
 
 def execute_purge(context: RunContext) -> dict[str, Any]:
-    return dict(purge_expired(at=context.at))
+    return {**purge_expired(at=context.at), "of_forgotten_visitors": purge_orphans()}

@@ -10,14 +10,14 @@ from inventory.engine.order_files.neutral import Fault, OrderFile, ReadOptions, 
 from inventory.engine.order_files.reading import FileLimits, Table, read_rows
 from inventory.engine.order_files.values import MOST_MONEY
 
-MOST_LINES = 500
+MOST_LINES = 200
 
 
 @dataclass(frozen=True)
 class Format:
-    """``read_table`` yields (reference, order or None); both append to the list of faults."""
+    """``read_table`` yields (reference, rows, order or None); both append to the list of faults."""
 
-    read_table: Callable[..., Iterator[tuple[str, ShopOrder | None]]]
+    read_table: Callable[..., Iterator[tuple[str, int, ShopOrder | None]]]
     read_message: Callable[..., ShopOrder | None]
 
 
@@ -44,12 +44,14 @@ def parse_table(table: Table, *, kind: str, options: ReadOptions) -> OrderFile:
     faults: list[Fault] = []
     orders: list[ShopOrder] = []
     seen, broken, checked = set[str](), 0, 0
-    for reference, order in FORMATS[kind].read_table(table, options=options, faults=faults):
+    for reference, row_count, order in FORMATS[kind].read_table(
+        table, options=options, faults=faults
+    ):
         if order is not None and len(faults) == checked:
             _check(order, faults, is_known=order.order_ref in seen)
             seen.add(order.order_ref)
         if order is not None and len(faults) == checked:
-            orders.append(order)
+            orders.append(replace(order, row_count=row_count))
         else:
             broken += 1
         shown = reference[:64]

@@ -1,7 +1,7 @@
 """Granary's own format: csv with one row a line, and the same names as JSON.
 
 Columns: order_ref, line, sku, quantity, unit_price, placed_at, and where they apply warehouse, currency, customer,
-region, payment, paid_amount, payment_reference, paid_at, shipped_quantity, shipped_at, cancelled_quantity,
+region, payment, paid_amount, refunded_amount, payment_reference, paid_at, shipped_quantity, shipped_at, cancelled_quantity,
 cancelled_at, returned_quantity, returned_at, restocked, tracking. What belongs to the whole order is read from its
 first row.
 """
@@ -19,8 +19,10 @@ REQUIRED = ("order_ref", "sku", "quantity", "unit_price", "placed_at")
 MOST_LINE = 2**31 - 1
 
 
-def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> Iterator[Any]:
-    """Yield (reference, order or None) for each order of the file."""
+def read_table(
+    table: Table, *, options: ReadOptions, faults: list[Fault]
+) -> Iterator[tuple[str, int, ShopOrder | None]]:
+    """Yield (reference, rows, order or None) for each order of the file."""
     missing = [name for name in REQUIRED if name not in table.names]
     if missing:
         present = [shown[:40] for shown in list(table.names.values())[:40]]
@@ -36,7 +38,7 @@ def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> It
         for row in rows:
             if not row.is_whole:
                 faults.append(Fault(row.number, "", "wrong_number_of_columns"))
-        yield reference.partition("\0")[0], _order(readers[0], readers)
+        yield reference.partition("\0")[0], len(rows), _order(readers[0], readers)
 
 
 def read_message(
@@ -69,12 +71,15 @@ def _order(head: Values, items: list[Values]) -> ShopOrder | None:
             head.fail(name, "missing")
     currency = head.currency("currency")
     paid_amount = head.money("paid_amount", default=Decimal(0))
+    refunded_amount = head.money("refunded_amount", default=Decimal(0))
+    if refunded_amount > paid_amount:
+        head.fail("refunded_amount", "more_than_paid")
     if placed_at is None:
         return None
     return ShopOrder(
         order_ref=reference, placed_at=placed_at, currency=currency, lines=lines,
         customer_key=head.text("customer", most=64), region_code=head.text("region", most=40),
-        payment=payment, paid_amount=paid_amount,
+        payment=payment, paid_amount=paid_amount, refunded_amount=refunded_amount,
         payment_reference=head.text("payment_reference", most=100),
         paid_at=head.moment("paid_at"), shipped_at=shipped_at,
         cancelled_at=cancelled_at or placed_at, returned_at=returned_at,

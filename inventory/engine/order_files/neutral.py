@@ -42,7 +42,8 @@ class ShopOrder:
     customer_key: str = ""
     region_code: str = ""
     payment: str = "pending"
-    paid_amount: Decimal = Decimal(0)
+    paid_amount: Decimal = Decimal(0)  # before refunds
+    refunded_amount: Decimal = Decimal(0)
     payment_reference: str = ""
     paid_at: datetime | None = None
     shipped_at: datetime | None = None
@@ -51,6 +52,7 @@ class ShopOrder:
     tracking: str = ""
     skipped: str = ""
     row: int = 0
+    row_count: int = 1
 
     @property
     def is_cancelled(self) -> bool:
@@ -68,7 +70,7 @@ class Fault:
     """What is wrong with one cell or field. Its content is not repeated: it may be personal.
 
     ``row`` is the line of the file (the heading is line 1; 0 in a message), ``field`` the column's name or
-    the path in a message, ``code`` a key of ``inventory.services.shop_orders.texts.FAULTS``.
+    the path in a message, ``code`` a key of ``inventory.services.order_imports.texts.FAULTS``.
     """
 
     row: int

@@ -60,7 +60,7 @@ def read_rows(path: Path, *, encoding: str, limits: FileLimits) -> Table:
         if heading is None or not any(cell.strip() for cell in heading[1]):
             raise FileRefused("no_heading")
         names = _names(heading[1], limits)
-        rows = []
+        rows: list[Row] = []
         for number, cells in lines:
             if not any(cell.strip() for cell in cells):
                 continue

@@ -36,8 +36,10 @@ class _Pieces:
     refunded: int = 0  # the money went back; the message does not say that the goods came
 
 
-def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> Iterator[Any]:
-    """Yield (reference, order or None) for each order of ``orders_export.csv``."""
+def read_table(
+    table: Table, *, options: ReadOptions, faults: list[Fault]
+) -> Iterator[tuple[str, int, ShopOrder | None]]:
+    """Yield (reference, rows, order or None) for each order of ``orders_export.csv``."""
     missing = [name for name in REQUIRED if name not in table.names]
     if missing:
         present = [shown[:40] for shown in list(table.names.values())[:40]]
@@ -53,7 +55,7 @@ def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> It
         for row in rows:
             if not row.is_whole:
                 faults.append(Fault(row.number, "", "wrong_number_of_columns"))
-        yield reference.partition("\0")[0], _order_of_rows(readers)
+        yield reference.partition("\0")[0], len(rows), _order_of_rows(readers)
 
 
 def _order_of_rows(rows: list[Values]) -> ShopOrder | None:
@@ -98,7 +100,8 @@ def _order_of_rows(rows: list[Values]) -> ShopOrder | None:
         order_ref=reference, placed_at=placed_at, currency=currency, lines=tuple(lines),
         customer_key=head.pseudonym(head.raw("email")),
         region_code=head.country("billing_country"), payment=payment,
-        paid_amount=_paid(payment, total, refunded),
+        paid_amount=_paid(payment, total),
+        refunded_amount=total if payment == "refunded" else min(refunded, total),
         payment_reference=head.text("payment_reference", "payment_id", most=100), paid_at=paid_at,
         shipped_at=last_known if any(line.shipped for line in lines) else None,
         cancelled_at=cancelled_at or last_known, returned_at=last_known,
@@ -136,7 +139,8 @@ def read_message(
         order_ref=reference, placed_at=placed_at, currency=currency, lines=tuple(lines),
         customer_key=key or values.pseudonym(email),
         region_code=values.object("billing_address").country("country_code"), payment=payment,
-        paid_amount=_paid(payment, total, _refunded_money(values)),
+        paid_amount=_paid(payment, total),
+        refunded_amount=total if payment == "refunded" else min(_refunded_money(values), total),
         paid_at=changed_at if payment in ("paid", "authorised") else None,
         shipped_at=shipped_at or changed_at or placed_at,
         cancelled_at=cancelled_at or changed_at or placed_at,
@@ -218,10 +222,9 @@ def _payment(values: Values) -> str:
     return PAYMENTS.get(status, "pending")
 
 
-def _paid(payment: str, total: Decimal, refunded: Decimal) -> Decimal:
-    if payment not in ("paid", "authorised", "part_refunded"):
-        return Decimal(0)
-    return max(total - refunded, Decimal(0))
+def _paid(payment: str, total: Decimal) -> Decimal:
+    is_promised = payment in ("paid", "authorised", "part_refunded", "refunded")
+    return total if is_promised else Decimal(0)
 
 
 def _is_service(item: Values, sku: str, requires_shipping: str) -> bool:

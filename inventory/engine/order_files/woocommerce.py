@@ -51,8 +51,10 @@ KNOWN = OPEN | {"completed", "cancelled", "refunded"}
 ON_ACCOUNT = frozenset({"cod", "cheque", "invoice"})  # sent before it is paid
 
 
-def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> Iterator[Any]:
-    """Yield (reference, order or None) for each order of an export."""
+def read_table(
+    table: Table, *, options: ReadOptions, faults: list[Fault]
+) -> Iterator[tuple[str, int, ShopOrder | None]]:
+    """Yield (reference, rows, order or None) for each order of an export."""
     numbered = [name for name in table.names if NUMBERED_ITEM.fullmatch(name)]
     _check_columns(table, has_items=bool(numbered))
     for reference, rows in _by_order(table.rows):
@@ -76,7 +78,11 @@ def read_table(table: Table, *, options: ReadOptions, faults: list[Fault]) -> It
                 Values(one.cells, faults=faults, options=options, row=one.number, names=table.names)
                 for one in rows
             ]
-        yield reference, _order(values, items, refunds=values.money(*REFUNDED, default=Decimal(0)))
+        yield (
+            reference,
+            len(rows),
+            _order(values, items, refunds=values.money(*REFUNDED, default=Decimal(0))),
+        )
 
 
 def read_message(
@@ -143,7 +149,8 @@ def _order(
         customer_key=_customer(values, email),
         region_code=country or values.country(*COUNTRY),
         payment=payment,
-        paid_amount=max(total - refunds, Decimal(0)) if _is_paid(payment) else Decimal(0),
+        paid_amount=total if payment in ("paid", "part_refunded", "refunded") else Decimal(0),
+        refunded_amount=total if payment == "refunded" else min(refunds, total),
         payment_reference=values.text("transaction_id", most=100),
         paid_at=paid_at,
         shipped_at=(done_at or changed_at or paid_at or placed_at) if was_shipped else None,
@@ -173,10 +180,6 @@ def _payment(status: str, method: str, *, is_paid: bool, part: bool) -> str:
             return "part_refunded"
         return "paid" if is_paid or method not in ON_ACCOUNT else "on_account"
     return "pending"
-
-
-def _is_paid(payment: str) -> bool:
-    return payment in ("paid", "part_refunded")
 
 
 def _customer(values: Values, email: Any) -> str:

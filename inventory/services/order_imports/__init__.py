@@ -1,0 +1,1 @@
+"""Orders of shops from files and messages: `apply_order` for one, `begin_import` for a file."""
