@@ -20,6 +20,11 @@ class InventoryConfig(AppConfig):
             executor="inventory.services.auto_approval_runs.execute_auto_approval",
             label=_("Automatic approvals"),
         )
+        register_run_kind(
+            "orders.auto_approve",
+            executor="inventory.services.auto_approval_runs.execute_auto_approval",
+            label=_("Automatic approvals"),
+        )
         # before the nightly plan, which reads them
         register_schedule("suppliers.lead_times", kind="suppliers.lead_times", daily_at="01:30")
         register_run_kind(

@@ -12,6 +12,7 @@ from catalog.services.run_context import RunContext
 from catalog.services.runs import enqueue_run
 from forecasting.models import Artifact
 from forecasting.services.forecasts import default_cutoff
+from inventory.models import AutoApprovalPolicy
 
 RETRAIN_AFTER_DAYS = 7
 
@@ -40,6 +41,8 @@ def start_plan(
     cutoff = cutoff or default_cutoff(at=at)
     chain = uuid.uuid4()
     kinds = ["demand.forecast", "policy.train", "orders.suggest"]
+    if AutoApprovalPolicy.objects.filter(is_active=True).exists():
+        kinds.append("orders.auto_approve")
     if train or (train is None and training_is_due(cutoff=cutoff)):
         kinds.insert(0, "demand.train")
     runs: list[Run] = []

@@ -15,7 +15,7 @@ from catalog.models import Product
 from catalog.services.audit import audited, saw
 from inventory.engine.order_quantities import Terms
 from inventory.exceptions import InvalidTransition, NotAllowed, OverLimit
-from inventory.models import Decision, ReasonCode, Suggestion
+from inventory.models import AutoApprovalPolicy, Decision, ReasonCode, Suggestion
 from inventory.services.duties import (
     change_state,
     check_version,
@@ -26,6 +26,7 @@ from inventory.services.duties import (
 from inventory.services.limits import exceeded_line_limit, four_eyes_required
 from inventory.services.orders import add_suggestion_line, locked_draft
 from inventory.services.reasons import decision_reason
+from inventory.services.retries import retried
 from inventory.services.rounding import check_quantity, suggestion_terms
 from inventory.services.transfers import add_transfer_line, check_transferable
 from inventory.transitions import SUGGESTION_TRANSITIONS
@@ -36,6 +37,7 @@ State = Suggestion.State
 Action = Decision.Action
 
 
+@retried
 @audited("suggestion.approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def approve_suggestion(
@@ -53,6 +55,7 @@ def approve_suggestion(
     return _decide(row, quantity=row.suggested_quantity, by=by, at=at, order_id=order_id)
 
 
+@retried
 @audited("suggestion.override", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def override_suggestion(
@@ -84,6 +87,7 @@ def override_suggestion(
     return _decide(row, quantity=quantity, by=by, at=at, reason=reason, note=note)
 
 
+@retried
 @audited("suggestion.reject", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def reject_suggestion(
@@ -100,6 +104,7 @@ def reject_suggestion(
     return _saved(row)
 
 
+@retried
 @audited("suggestion.second_approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def second_approve(
@@ -123,6 +128,7 @@ def second_approve(
     return _converted(row, by=by, at=at)
 
 
+@retried
 @audited("suggestion.second_reject", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def second_reject(
@@ -145,6 +151,7 @@ def second_reject(
     return _saved(row)
 
 
+@retried
 @audited("suggestion.snooze", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def snooze_suggestion(
@@ -160,6 +167,7 @@ def snooze_suggestion(
     return _saved(row)
 
 
+@retried
 @audited("suggestion.reopen", row=Suggestion, pk="suggestion_id", describe=describe_decided)
 @transaction.atomic
 def reopen_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int) -> Suggestion:
@@ -190,6 +198,30 @@ def reopen_suggestion(*, suggestion_id: int, by: Any, at: datetime, version: int
         )
     row.final_quantity = row.decided_by = row.decided_at = row.snoozed_until = None
     return _saved(row)
+
+
+@audited("suggestion.auto_approve", row=Suggestion, pk="suggestion_id", describe=describe_decided)
+@transaction.atomic
+def approve_by_policy(
+    *, suggestion_id: int, policy: AutoApprovalPolicy, by: Any, at: datetime, version: int
+) -> Suggestion:
+    """Approve a row because a policy says so; ``by`` is the account of the automaton, which has no rights.
+
+    Only ``auto_approval`` calls this, holding the lock of the policy: caps and conditions are checked there.
+
+    Raises:
+        StaleVersion, InvalidTransition, ValidationError (as ``approve_suggestion``).
+    """
+    row = _locked_row(suggestion_id)
+    check_version(row, version)
+    if row.state != State.OPEN:
+        raise InvalidTransition(current=row.state, wanted=State.APPROVED)
+    _check_orderable(row)
+    change_state(row, State.APPROVED, SUGGESTION_TRANSITIONS)
+    quantity = row.suggested_quantity
+    _record(row, Action.APPROVE, by=by, at=at, quantity=quantity, policy=policy)
+    row.final_quantity, row.decided_by, row.decided_at = quantity, by, at
+    return _converted(row, by=by, at=at)
 
 
 def _decide(
@@ -236,14 +268,19 @@ def _converted(
 
 def _locked(suggestion_id: int, *, by: Any, version: int, permission: str) -> Suggestion:
     require_permission(by, permission)
+    row = _locked_row(suggestion_id)
+    require_scope(by, row)
+    check_version(row, version)
+    return row
+
+
+def _locked_row(suggestion_id: int) -> Suggestion:
     row = (
         Suggestion.objects.select_for_update(of=("self",))
         .select_related("product", "warehouse", "supplier", "decided_by")
         .get(pk=suggestion_id)
     )
     saw(row)
-    require_scope(by, row)
-    check_version(row, version)
     return row
 
 
@@ -268,10 +305,11 @@ def _record(
     reason: ReasonCode | None = None,
     note: str = "",
     limit: str = "",
+    policy: AutoApprovalPolicy | None = None,
 ) -> Decision:
     return Decision.objects.create(
         suggestion=row, action=action, suggested_quantity=row.suggested_quantity, quantity=quantity,
-        reason=reason, note=note, limit_exceeded=limit[:200], by=by, at=at,
+        reason=reason, note=note, limit_exceeded=limit[:200], by=by, at=at, policy=policy,
     )  # fmt: skip
 
 
