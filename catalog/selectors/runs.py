@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet
 
 from catalog.models import Run, WorkerHeartbeat
-from catalog.runs import run_label
+from catalog.runs import routine_kinds, run_label
 
 WORKER_SILENT_AFTER = timedelta(seconds=45)
 ENDED = (Run.State.SUCCEEDED, Run.State.FAILED, Run.State.CANCELLED)
@@ -29,10 +29,16 @@ class QueueAge:
 
 
 def run_list(
-    *, kind: str | None = None, state: str | None = None, queue: str | None = None
+    *,
+    kind: str | None = None,
+    state: str | None = None,
+    queue: str | None = None,
+    with_routine: bool = True,
 ) -> QuerySet[Run]:
-    """Runs, latest first, with who asked for them."""
+    """Runs, latest first, with who asked for them; if asked, without what comes every few minutes and went well."""
     runs = Run.objects.select_related("requested_by", "after").order_by("-id")
+    if not with_routine:
+        runs = runs.exclude(kind__in=routine_kinds(), state=Run.State.SUCCEEDED)
     if kind:
         runs = runs.filter(kind=kind)
     if state:

@@ -35,7 +35,7 @@ class SweepReport:
 
 
 def insert_scheduled_runs(*, at: datetime) -> list[Run]:
-    """Queue what the schedules ask for at `at`, each once per day or week.
+    """Queue what the schedules ask for at `at`, each once per day or week, or every few minutes.
 
     A machine that slept over the time catches up when it wakes; a run of the same kind that somebody started
     since the time counts as the scheduled one.
@@ -44,7 +44,11 @@ def insert_scheduled_runs(*, at: datetime) -> list[Run]:
     for schedule in schedules():
         due = schedule.last_due(at)
         key = schedule.due_key(due)
-        if Run.objects.filter(Q(due_key=key) | Q(kind=schedule.kind, created_at__gte=due)).exists():
+        known = Q(due_key=key) | Q(kind=schedule.kind, created_at__gte=due)
+        if schedule.every_minutes:
+            # without a worker they would pile up
+            known |= Q(kind=schedule.kind, state__in=(Run.State.QUEUED, Run.State.RUNNING))
+        if Run.objects.filter(known).exists():
             continue
         run = runs.enqueue_run(
             kind=schedule.kind, at=at, due_key=key, due_at=due, parameters=schedule.parameters

@@ -33,7 +33,7 @@ class RunList(ListPage):
     empty_text = _("Runs appear when a plan, a training or an import is started.")
 
     def get_queryset(self) -> QuerySet[Run]:
-        return run_list()
+        return run_list(with_routine=bool(self.request.GET.get("kind")))
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)

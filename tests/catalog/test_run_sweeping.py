@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from catalog import runs as registry
 from catalog.models import Run
+from catalog.selectors.runs import run_list
 from catalog.services import run_sweeping, runs, workers
+from catalog.services.housekeeping import drop_routine_runs
 
 pytestmark = pytest.mark.django_db
 
@@ -144,3 +147,37 @@ def test_a_weekly_schedule_falls_on_its_day():
     [schedule] = registry.schedules()
     sunday = NOW
     assert schedule.last_due(sunday) == datetime(2026, 2, 23, 4, tzinfo=UTC)  # the Monday before
+
+
+def test_a_frequent_schedule_comes_every_few_minutes_and_does_not_pile_up():
+    registry.register_schedule("sweep", kind="test.work", every_minutes=5)
+    at = NOW + timedelta(minutes=7)
+    [run] = run_sweeping.insert_scheduled_runs(at=at)
+    assert (run.due_key, run.due_at) == ("sweep:2026-03-01T12:05", NOW + timedelta(minutes=5))
+    assert run_sweeping.insert_scheduled_runs(at=NOW + timedelta(minutes=9)) == []
+    later = NOW + timedelta(minutes=10)
+    assert run_sweeping.insert_scheduled_runs(at=later) == []  # the one before still waits
+    runs.finish_run(run=claim(run, at=at), result={}, at=at)
+    [following] = run_sweeping.insert_scheduled_runs(at=later)
+    assert following.due_key == "sweep:2026-03-01T12:10"
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 7, 1440])
+def test_minutes_that_do_not_divide_a_day_are_refused(minutes):
+    with pytest.raises(ImproperlyConfigured):
+        registry.register_schedule("odd", kind="test.work", every_minutes=minutes)
+
+
+def test_routine_successes_are_dropped_after_a_day_and_left_out_of_lists():
+    registry.register_run_kind("test.routine", executor="no.where", label="r", is_routine=True)
+    failed, old, young = (runs.enqueue_run(kind="test.routine", at=NOW) for _n in range(3))
+    runs.fail_run(run=claim(failed), error="x", at=NOW)
+    runs.finish_run(run=claim(old), result={}, at=NOW)
+    runs.finish_run(run=claim(young), result={}, at=NOW + timedelta(hours=20))
+    other = queue()
+    runs.finish_run(run=claim(other), result={}, at=NOW)
+    assert set(run_list(with_routine=False)) == {failed, other}
+
+    assert drop_routine_runs(at=NOW + timedelta(hours=25)) == 1
+
+    assert set(run_list()) == {failed, young, other}
