@@ -3,14 +3,19 @@
 Check and change are one statement, so no other writer can come in between. The ORM would need five.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from inventory.models import StockLevel, StockMovement
 from inventory.services.movement_drafts import MovementDraft, StockKey
 
+FIELDS = (
+    "id", "product_id", "warehouse_id", "kind", "quantity", "balance_after", "at", "recorded_at",
+    "document", "idempotency_key", "by_id", "note", "is_backdated", "reverses_id",
+)  # fmt: skip
 BATCH = 300  # three values each: below SQLite's 999
 
 # The usual case: a ledger that runs, open books, enough pieces, no lots. Whatever is different changes no
@@ -56,26 +61,28 @@ def post_in_one_statement(draft: MovementDraft) -> StockMovement | None:
     """
     if draft.lots or draft.may_backdate:
         return None
-    if connection.vendor == "postgresql":
-        if connection.in_atomic_block:
-            with transaction.atomic():
-                found = _run(_IN_ONE, _values(draft))
-        else:
-            found = _run(_IN_ONE, _values(draft))
+    # asked once: each look at django.db.connection costs as much as a small step of ours
+    database = connections[DEFAULT_DB_ALIAS]
+    values = _values(draft, database.ops.adapt_datetimefield_value)
+    if database.vendor != "postgresql":
+        found = _in_two(database, values)
+    elif database.in_atomic_block:
+        with transaction.atomic():
+            found = _run(database, _IN_ONE, values)
     else:
-        found = _in_two(_values(draft))
-    return None if found is None else movement_row(draft, pk=found[0], balance_after=found[1])
+        found = _run(database, _IN_ONE, values)
+    return None if found is None else _stored_row(draft, database.alias, *found)
 
 
 @transaction.atomic
-def _in_two(values: dict[str, Any]) -> tuple[Any, ...] | None:
+def _in_two(database: BaseDatabaseWrapper, values: dict[str, Any]) -> tuple[Any, ...] | None:
     """The same for SQLite, where a statement changes one table; the transaction already holds the file."""
-    found = _run(_TAKE, values)
+    found = _run(database, _TAKE, values)
     if found is None:
         return None
-    (balance,) = found
-    (pk,) = _run(_WRITE, {**values, "balance": balance}) or ()
-    return pk, balance
+    values["balance"] = found[0]
+    written = _run(database, _WRITE, values)
+    return written and (written[0], found[0])
 
 
 def change_levels(
@@ -107,23 +114,34 @@ def add_to_rows(table: str, columns: tuple[str, ...], rows: Sequence[tuple[int, 
 
 
 def movement_row(
-    draft: MovementDraft, *, balance_after: int, pk: int | None = None, is_backdated: bool = False
+    draft: MovementDraft, *, balance_after: int, is_backdated: bool = False
 ) -> StockMovement:
-    """Return the row of a draft; with ``pk``, as one that is in the database."""
-    row = StockMovement(
-        id=pk, product_id=draft.product_id, warehouse_id=draft.warehouse_id, kind=draft.kind,
+    """Return the row that a draft becomes, not saved."""
+    return StockMovement(
+        product_id=draft.product_id, warehouse_id=draft.warehouse_id, kind=draft.kind,
         quantity=draft.quantity, balance_after=balance_after, at=draft.at,
         recorded_at=draft.recorded_at or draft.at, document=draft.document,
         idempotency_key=draft.idempotency_key, by=draft.by, note=draft.note,
         is_backdated=is_backdated, reverses=draft.reverses,
     )  # fmt: skip
-    if pk is not None:
-        row._state.adding, row._state.db = False, connection.alias
+
+
+def _stored_row(draft: MovementDraft, alias: str, pk: int, balance_after: int) -> StockMovement:
+    """The row that the database has written now, without asking for it."""
+    values = (
+        pk, draft.product_id, draft.warehouse_id, draft.kind, draft.quantity, balance_after, draft.at,
+        draft.recorded_at or draft.at, draft.document, draft.idempotency_key, _pk(draft.by),
+        draft.note, False, _pk(draft.reverses),
+    )  # fmt: skip
+    row = StockMovement.from_db(alias, FIELDS, values)
+    if draft.by is not None:
+        row.by = draft.by
+    if draft.reverses is not None:
+        row.reverses = draft.reverses
     return row
 
 
-def _values(draft: MovementDraft) -> dict[str, Any]:
-    as_stored = connection.ops.adapt_datetimefield_value
+def _values(draft: MovementDraft, as_stored: Callable[[Any], Any]) -> dict[str, Any]:
     at = as_stored(draft.at)
     return {
         "product": draft.product_id,
@@ -135,14 +153,20 @@ def _values(draft: MovementDraft) -> dict[str, Any]:
         "recorded_at": at if draft.recorded_at is None else as_stored(draft.recorded_at),
         "document": draft.document,
         "key": draft.idempotency_key,
-        "by": None if draft.by is None else draft.by.pk,
+        "by": _pk(draft.by),
         "note": draft.note,
-        "reverses": None if draft.reverses is None else draft.reverses.pk,
+        "reverses": _pk(draft.reverses),
     }
 
 
-def _run(statement: str, values: dict[str, Any]) -> tuple[Any, ...] | None:
-    with connection.cursor() as cursor:
+def _pk(row: Any) -> Any:
+    return None if row is None else row.pk
+
+
+def _run(
+    database: BaseDatabaseWrapper, statement: str, values: dict[str, Any]
+) -> tuple[Any, ...] | None:
+    with database.cursor() as cursor:
         cursor.execute(statement, values)
         # a statement that writes and returns is over only when its last row is read
         rows = cursor.fetchall()
