@@ -1,5 +1,7 @@
 """Purchase orders and receipts."""
 
+from datetime import date
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -213,6 +215,23 @@ class PurchaseOrderLine(models.Model):
     @property
     def outstanding_quantity(self) -> int:
         return max(self.quantity - self.received_quantity, 0)
+
+    @property
+    def arrives_on(self) -> date | None:
+        """The day that counts: what the supplier confirmed, else what its calendar says."""
+        return self.confirmed_on or self.expected_on
+
+    @property
+    def days_late(self) -> int | None:
+        """Days by which the confirmed day is later than expected (below zero: earlier)."""
+        if self.confirmed_on is None or self.expected_on is None:
+            return None
+        return (self.confirmed_on - self.expected_on).days
+
+    @property
+    def quantity_deviation(self) -> int | None:
+        """Units by which the confirmed quantity differs from the ordered one; ``None`` = not confirmed."""
+        return None if self.confirmed_quantity is None else self.confirmed_quantity - self.quantity
 
 
 class MergedSuggestion(models.Model):

@@ -22,6 +22,7 @@ from inventory.models import (
     TransferLine,
     Warehouse,
 )
+from inventory.selectors.purchasing import ARRIVES_ON, COMING_QUANTITY
 from inventory.selectors.scope import Scope
 
 StockKey = tuple[int, int]  # (product id, warehouse id)
@@ -126,6 +127,15 @@ def waiting_pieces(*, keys: Collection[StockKey]) -> dict[StockKey, int]:
     return waiting
 
 
+def keys_with_free_stock_and_waiting() -> list[StockKey]:
+    """Return the keys that have free stock although customers wait for it."""
+    free = StockLevel.objects.filter(
+        product=OuterRef("product"), warehouse=OuterRef("warehouse"), on_hand__gt=F("reserved")
+    )
+    rows = waiting_lines().filter(Exists(free)).order_by()
+    return sorted(set(rows.values_list("product_id", "warehouse_id")))
+
+
 def arrivals(*, keys: Collection[StockKey], at: datetime) -> dict[StockKey, list[tuple[date, int]]]:
     """Return what is on its way to each key with a day that has not passed: [(day, pieces)], by day."""
     zones = {
@@ -166,16 +176,16 @@ def by_warehouse(keys: Collection[StockKey]) -> Iterator[tuple[list[int], int]]:
 
 
 def _ordered(product_ids: list[int], warehouse_id: int) -> Iterator[tuple[int, date | None, int]]:
-    lines = PurchaseOrderLine.objects.filter(
+    lines = PurchaseOrderLine.objects.alias(coming=COMING_QUANTITY).filter(
         product_id__in=product_ids,
         order__warehouse_id=warehouse_id,
         order__state__in=PROMISED_BY,
-        quantity__gt=F("received_quantity"),
+        coming__gt=F("received_quantity"),
     )
     for product_id, day, ordered, received in lines.values_list(
         "product_id",
-        Coalesce("expected_on", "order__expected_on"),
-        "quantity",
+        ARRIVES_ON,
+        COMING_QUANTITY,
         "received_quantity",
     ):
         yield product_id, day, ordered - received

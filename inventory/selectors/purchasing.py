@@ -1,11 +1,16 @@
 """Purchase orders as lists and pages show them."""
 
-from django.db.models import Count, F, QuerySet, Sum
+from django.db.models import Count, F, FloatField, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce, Least, NullIf
 
 from catalog.fields import MoneyField
 from catalog.models import SupplierProduct
 from inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt
 from inventory.selectors.scope import Scope
+
+# Of an order line, as planning counts it: what the supplier confirmed goes before what was expected.
+COMING_QUANTITY = Least(Coalesce("confirmed_quantity", "quantity"), F("quantity"))
+ARRIVES_ON = Coalesce("confirmed_on", "expected_on", "order__expected_on")
 
 
 def orders(*, scope: Scope) -> QuerySet[PurchaseOrder]:
@@ -31,6 +36,25 @@ def order_lines(*, order: PurchaseOrder) -> QuerySet[PurchaseOrderLine]:
         .defer("suggestion__rationale", "product__description", "product__attributes")
         .prefetch_related("merged")
         .order_by("id")
+    )
+
+
+def with_units(rows: QuerySet[PurchaseOrder]) -> QuerySet[PurchaseOrder]:
+    """Add ``ordered_units``, ``received_units`` and ``share_of_minimum`` (0..1 or more; None: no minimum)."""
+    least = NullIf(Cast("supplier__min_order_value", FloatField()), Value(0.0))
+    return rows.annotate(
+        ordered_units=Sum("lines__quantity"),
+        received_units=Sum("lines__received_quantity"),
+        share_of_minimum=Coalesce(Cast("value", FloatField()), Value(0.0)) / least,
+    )
+
+
+def order_receipts(*, order: PurchaseOrder) -> QuerySet[Receipt]:
+    """Return the receipts of an order that the reader may see, with lines and lots."""
+    return (
+        Receipt.objects.filter(order=order)
+        .select_related("by", "reversed_by")
+        .prefetch_related("lines__order_line__product", "lines__movement__lot_entries__lot")
     )
 
 

@@ -17,7 +17,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 
 from inventory.models import (
     PurchaseOrder,
@@ -28,6 +28,7 @@ from inventory.models import (
     TransferLine,
 )
 from inventory.selectors.promises import waiting_lines
+from inventory.selectors.purchasing import ARRIVES_ON, COMING_QUANTITY
 from inventory.selectors.scope import Scope
 
 STATES_IN_APPROVAL = (PurchaseOrder.State.DRAFT, PurchaseOrder.State.AWAITING_APPROVAL)
@@ -173,9 +174,9 @@ def stock_positions(
 # day, document, state.
 def _lines_in_flight(scope: Scope, chosen: dict[str, int]) -> QuerySet[Any, Any]:
     names = {"product_id": "product_id", "warehouse_id": "order__warehouse_id"}
-    lines = PurchaseOrderLine.objects.filter(
+    lines = PurchaseOrderLine.objects.alias(coming=COMING_QUANTITY).filter(
         order__state__in=PurchaseOrder.OPEN_STATES,
-        quantity__gt=F("received_quantity"),
+        coming__gt=F("received_quantity"),
         **{names[name]: value for name, value in chosen.items()},
     )
     return (
@@ -184,9 +185,9 @@ def _lines_in_flight(scope: Scope, chosen: dict[str, int]) -> QuerySet[Any, Any]
         .values_list(
             "product_id",
             "order__warehouse_id",
-            "quantity",
+            COMING_QUANTITY,
             "received_quantity",
-            Coalesce("expected_on", "order__expected_on"),
+            ARRIVES_ON,
             "order__number",
             "order__state",
         )

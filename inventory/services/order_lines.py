@@ -177,7 +177,7 @@ def expect_latest(order: PurchaseOrder, lines: Iterable[PurchaseOrderLine]) -> N
     """Set the day on which everything that is still to come is there: the latest of the open lines."""
     rows = list(lines)
     open_rows = [line for line in rows if line.outstanding_quantity] or rows
-    days = [line.expected_on for line in open_rows if line.expected_on is not None]
+    days = [line.arrives_on for line in open_rows if line.arrives_on is not None]
     order.expected_on = max(days) if days else order.expected_on
 
 

@@ -55,7 +55,8 @@ def acknowledge_order(
 ) -> PurchaseOrder:
     """Record the supplier's confirmation: order line id → quantity and day. It may come again, corrected.
 
-    A confirmed day replaces the expected one. Lines that are not named stay unconfirmed.
+    From now on the confirmed quantity and day count for planning, and the expected ones stay beside them to
+    show the deviation. Lines that are not named stay as they are.
 
     Raises:
         NotAllowed, StaleVersion, InvalidTransition (not at the supplier, or received already).
@@ -79,10 +80,9 @@ def acknowledge_order(
             )
         _check_confirmation(order, line, confirmed)
         line.confirmed_quantity, line.confirmed_on = confirmed.quantity, confirmed.on
-        line.expected_on = confirmed.on or line.expected_on
     PurchaseOrderLine.objects.bulk_update(
         [lines[line_id] for line_id in confirmations],
-        ["confirmed_quantity", "confirmed_on", "expected_on"],
+        ["confirmed_quantity", "confirmed_on"],
         batch_size=200,
     )
     order.supplier_reference = supplier_reference or order.supplier_reference

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ValidationError
 from django.db.models import Q
@@ -17,9 +18,10 @@ from inventory.engine.order_quantities import (
     OrderQuantity,
     PriceStep,
     Terms,
+    order_quantity,
     possible_quantities,
 )
-from inventory.models import Suggestion
+from inventory.models import PurchaseOrder, PurchaseOrderLine, Suggestion
 
 NOTE_MOST = 200
 MAX_UNITS = 2**53 - 1  # beyond it a JSON number is not exact
@@ -128,6 +130,26 @@ def explain(found: OrderQuantity, terms: Terms) -> str:
     words = _("%(wished)d wanted, %(quantity)d ordered: %(rules)s")
     facts = {"wished": found.wished, "quantity": found.quantity, "rules": ", ".join(parts)}
     return (words % facts)[:NOTE_MOST]
+
+
+def line_hints(
+    *, order: PurchaseOrder, lines: Collection[PurchaseOrderLine], at: datetime
+) -> dict[int, str]:
+    """Return order line id → what the next price break would bring, where there is one."""
+    sources = supplier_terms(
+        supplier=order.supplier, product_ids=[line.product_id for line in lines],
+        day=at.astimezone(ZoneInfo(order.warehouse.time_zone)).date(),
+    )  # fmt: skip
+    hints = {}
+    for line in lines:
+        source = sources.get(line.product_id)
+        if source is None or not source.price_breaks.all():
+            continue
+        found = order_quantity(line.quantity, terms_of(source))
+        # a cost that was agreed by hand has no ladder
+        if found.quantity == line.quantity and found.unit_cost == line.unit_cost:
+            hints[line.pk] = break_hint(found, order.currency)
+    return {line_id: hint for line_id, hint in hints.items() if hint}
 
 
 def break_hint(found: OrderQuantity, currency: str) -> str:

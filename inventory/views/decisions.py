@@ -16,6 +16,7 @@ from inventory.filters.suggestions import SuggestionFilter
 from inventory.forms.decisions import BulkForm, DecisionForm
 from inventory.models import Suggestion
 from inventory.selectors.pages import totals_by_currency
+from inventory.selectors.scope import Scope
 from inventory.selectors.suggestions import decision_reasons, suggestions
 from inventory.services import suggestions as decisions
 from inventory.views.base import Scoped
@@ -88,6 +89,14 @@ def decide(form: DecisionForm, *, by: Any, at: Any) -> None:
         decisions.snooze_suggestion(**known, until=data["until"])
 
 
+def filtered_ids(query: str, scope: Scope) -> list[int]:
+    """The first 500 suggestions that the grid shows under this address."""
+    rows = SuggestionFilter(
+        with_default_state(QueryDict(query)), queryset=suggestions(scope=scope)
+    ).qs
+    return list(rows.values_list("id", flat=True)[:MAX_ROWS_AT_ONCE])
+
+
 class SuggestionBulk(Scoped):
     """Many decisions: first ask once with the totals, then decide and show the outcome row by row."""
 
@@ -100,10 +109,7 @@ class SuggestionBulk(Scoped):
                 return self.carry_out(form)
             return self.ask(self.seen(form.data.get("rows", "")), form, status=422)
         if request.POST.get("all_filtered"):
-            query = QueryDict(request.POST.get("query", ""))
-            queue = suggestions(scope=self.scope)
-            rows = SuggestionFilter(with_default_state(query), queryset=queue).qs
-            ids = list(rows.values_list("id", flat=True)[:MAX_ROWS_AT_ONCE])
+            ids = filtered_ids(request.POST.get("query", ""), self.scope)
         else:
             ids = list(self.seen(",".join(request.POST.getlist("row"))))[:MAX_ROWS_AT_ONCE]
         if not ids:
