@@ -1,7 +1,7 @@
 """Errors of the API as problem+json (RFC 9457): status, code, detail, errors by field, request id."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -12,12 +12,18 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from inventory.exceptions import NotAvailable
+
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 # Codes of broken rules that are not plain bad input.
 STATUS_OF_CODE = {
     "stale_version": HTTPStatus.CONFLICT,
     "invalid_transition": HTTPStatus.CONFLICT,
+    "not_available": HTTPStatus.CONFLICT,
+    "insufficient_stock": HTTPStatus.CONFLICT,
+    "not_paid": HTTPStatus.CONFLICT,
+    "nothing_to_ship": HTTPStatus.CONFLICT,
     "run_ended": HTTPStatus.CONFLICT,
     "run_not_ended": HTTPStatus.CONFLICT,
     "idempotency_conflict": HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -107,6 +113,8 @@ def _broken_rule(error: ValidationError) -> Problem:
     more = (
         {"current": error.current} if code == "stale_version" and hasattr(error, "current") else {}
     )
+    if isinstance(error, NotAvailable):  # one reason, however many lines it concerns
+        code, more = "not_available", {"lines": [asdict(promise) for promise in error.promises]}
     return Problem(
         STATUS_OF_CODE.get(code, HTTPStatus.BAD_REQUEST),
         code,

@@ -20,13 +20,14 @@ class InventoryConfig(AppConfig):
             executor="inventory.services.auto_approval_runs.execute_auto_approval",
             label=_("Automatic approvals"),
         )
-        register_run_kind(
-            "orders.auto_approve",
-            executor="inventory.services.auto_approval_runs.execute_auto_approval",
-            label=_("Automatic approvals"),
-        )
         # before the nightly plan, which reads them
         register_schedule("suppliers.lead_times", kind="suppliers.lead_times", daily_at="01:30")
+        register_run_kind(
+            "ledger.seal",
+            executor="inventory.services.seals.execute_seal",
+            label=_("Seal of the ledger"),
+        )
+        register_schedule("ledger.seal", kind="ledger.seal", daily_at="00:40")
         register_run_kind(
             "import.sales",
             executor="inventory.services.imports.execute_import",
@@ -58,3 +59,10 @@ class InventoryConfig(AppConfig):
             label=_("Clearing of files that nobody imported"),
         )
         register_schedule("import-tidy", kind="import.tidy", daily_at="01:10")
+        register_run_kind(
+            "orders.sweep",
+            executor="inventory.services.order_sweep.execute_sweep",
+            label=_("Reservations and waiting orders"),
+            is_routine=True,
+        )
+        register_schedule("orders.sweep", kind="orders.sweep", every_minutes=5)
