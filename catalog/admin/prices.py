@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from catalog.admin.auditing import Audited
 from catalog.admin.base import MasterDataAdmin
 from catalog.models import PlanningDefaults, Price, Promotion
 from catalog.services.prices import set_price
@@ -43,7 +44,7 @@ class PromotionAdmin(MasterDataAdmin):
 
 
 @admin.register(PlanningDefaults)
-class PlanningDefaultsAdmin(MasterDataAdmin):
+class PlanningDefaultsAdmin(Audited, MasterDataAdmin):
     """One row, filled in by the first import or by hand."""
 
     list_display = ["__str__", "currency", "lead_time_days", "cost_share_percent", "four_eyes"]

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalog.models import ApiKey
+from catalog.services.audit import audited
 
 # What a key may be allowed to do. An endpoint names one of these: catalog.api.permissions.HasScope.
 SCOPES = {
@@ -38,6 +39,7 @@ PREFIX_LENGTH = 10
 KEY_PATTERN = re.compile(r"pk_([a-z0-9]{10})_([A-Za-z0-9_-]{43})", re.ASCII)
 
 
+@audited("api_key.issue", row=ApiKey, pk=None, returned=lambda issued: issued[0])
 def issue_key(
     *,
     name: str,
@@ -99,6 +101,7 @@ def note_use(*, key: ApiKey, at: datetime) -> None:
         key.last_used_on = today
 
 
+@audited("api_key.revoke", row=ApiKey, pk="key_id")
 def revoke_key(*, key_id: int, at: datetime) -> ApiKey:
     """Refuse the key from now on. Revoking twice keeps the first time."""
     ApiKey.objects.filter(pk=key_id, revoked_at__isnull=True).update(revoked_at=at)

@@ -65,7 +65,7 @@ def audited(
                 try:
                     with transaction.atomic():
                         if object_id is not None:
-                            subject.see(row._default_manager.filter(pk=object_id).first())
+                            subject.see(_found(row, object_id, whole=describe is None))
                         result = function(*args, **kwargs)
                         found = result if returned is None else returned(result)
                         subject.write_done(found, object_id, given.get("by"), given.get("at"))
@@ -85,6 +85,18 @@ def audited(
         return wrapper
 
     return decorate
+
+
+def _found(model: type[models.Model], object_id: Any, *, whole: bool) -> models.Model | None:
+    rows = model._default_manager.filter(pk=object_id)
+    if not whole:  # a description of its own rarely tells of curves and the like
+        large = [one.name for one in model._meta.concrete_fields if _is_large(one)]
+        rows = rows.defer(*large)
+    return rows.first()
+
+
+def _is_large(column: Any) -> bool:
+    return isinstance(column, models.JSONField)
 
 
 def saw(row: models.Model) -> None:
@@ -254,7 +266,7 @@ class _Subject:
             found = self.row._default_manager.filter(pk=object_id).first() if object_id else None
         after = {} if found is None else self.told(found)
         before, label = self.before, self.row._meta.label_lower
-        if object_id is None and found is not None:
+        if object_id is None and self.seen is None and found is not None:
             # a repeat of a verb that creates brings the same row back: its last entry says so
             last = (
                 AuditEntry.objects.filter(

@@ -1,5 +1,6 @@
 """The one row of planning defaults: what fills in for facts that nobody has entered."""
 
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -7,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalog.models import PlanningDefaults
+from catalog.services.audit import audited, saw
 
 SINGLE_ID = 1
 
@@ -18,8 +20,11 @@ def planning_defaults(*, currency: str = "") -> PlanningDefaults:
     return row
 
 
+@audited("planning_defaults.change", row=PlanningDefaults, pk=None)
 @transaction.atomic
-def update_planning_defaults(*, changes: dict[str, Any]) -> PlanningDefaults:
+def update_planning_defaults(
+    *, changes: dict[str, Any], by: Any = None, at: datetime | None = None
+) -> PlanningDefaults:
     """Change some of the defaults. Facts that were filled in before keep what they were given.
 
     Raises:
@@ -27,6 +32,7 @@ def update_planning_defaults(*, changes: dict[str, Any]) -> PlanningDefaults:
     """
     planning_defaults()
     row = PlanningDefaults.objects.select_for_update().get(id=SINGLE_ID)
+    saw(row)
     known = {field.name for field in PlanningDefaults._meta.concrete_fields} - {"id"}
     for name, value in changes.items():
         if name not in known:

@@ -30,7 +30,7 @@ class PlanningDefaultsPage(Page):
         form = PlanningDefaultsForm(request.POST, instance=planning_defaults())
         if form.is_valid():
             try:
-                update_planning_defaults(changes=form.cleaned_data)
+                update_planning_defaults(changes=form.cleaned_data, by=request.user, at=self.at)
             except ValidationError as error:
                 form.add_error(None, error)
             else:

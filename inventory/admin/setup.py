@@ -1,5 +1,6 @@
 from django.contrib import admin
 
+from catalog.admin.auditing import Audited
 from catalog.admin.base import MasterDataAdmin
 from inventory.models import ApprovalLimit, ReasonCode, UserScope, Warehouse
 
@@ -15,7 +16,8 @@ class WarehouseAdmin(MasterDataAdmin):
 
 
 @admin.register(UserScope)
-class UserScopeAdmin(MasterDataAdmin):
+class UserScopeAdmin(Audited, MasterDataAdmin):
+    audited_relations = ("warehouses", "categories", "suppliers")
     list_display = ["user"]
     list_select_related = ["user"]
     search_fields = ["user__username", "user__email"]
@@ -30,10 +32,10 @@ class ReasonCodeAdmin(MasterDataAdmin):
 
 
 @admin.register(ApprovalLimit)
-class ApprovalLimitAdmin(MasterDataAdmin):
+class ApprovalLimitAdmin(Audited, MasterDataAdmin):
     list_display = [
         "group", "currency", "max_line_value", "max_order_value", "max_deviation_percent",
-        "allows_new_supplier",
+        "max_supplier_value_per_day", "allows_new_supplier",
     ]  # fmt: skip
     list_filter = ["currency"]
     list_select_related = ["group"]

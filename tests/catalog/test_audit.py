@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection, transaction
 from django.db.utils import DatabaseError
@@ -10,7 +11,10 @@ from django.db.utils import DatabaseError
 from catalog import request_context
 from catalog.models import AuditEntry, Supplier
 from catalog.services import audit
+from catalog.services.api_keys import issue_key, revoke_key
 from catalog.services.audit import audited, describe_row, plain, record_change, recording
+from catalog.services.defaults import update_planning_defaults
+from inventory.models import ApprovalLimit, UserScope
 from tests.factories import SupplierFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -156,8 +160,6 @@ def test_without_a_user_in_the_call_the_one_of_the_request_counts(supplier, anna
 
 
 def test_rows_are_described_without_secrets_and_long_texts(anna, noon):
-    from catalog.services.api_keys import issue_key
-
     key, secret = issue_key(name="k", user=anna, scopes=["stock:read"], at=noon)
     facts = describe_row(key)
     assert facts["prefix"] == key.prefix
@@ -188,3 +190,91 @@ def test_no_context_stays_open(supplier, anna, noon):
 def test_a_factory_row_is_not_audited():
     SupplierFactory()
     assert not AuditEntry.objects.exists()
+
+
+# --- what is changed in the admin and by keys ----------------------------------------------------
+@pytest.fixture
+def chief(client, noon):
+    user = UserFactory(username="chief", is_staff=True, is_superuser=True)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return user
+
+
+def test_a_limit_changed_in_the_admin_is_in_the_log(client, chief, roles):
+    limit = ApprovalLimit.objects.get(group__name="planner")
+    address = f"/admin/inventory/approvallimit/{limit.pk}/change/"
+    values = {"group": limit.group_id, "currency": "EUR", "max_line_value": "9000"}
+    assert client.post(address, values).status_code == 302
+    found = AuditEntry.objects.get()
+    assert (found.actor, found.action) == (chief, "approvallimit.change")
+    assert (found.before["max_line_value"], found.after["max_line_value"]) == ("2000", "9000")
+    client.post(f"/admin/inventory/approvallimit/{limit.pk}/delete/", {"post": "yes"})
+    gone = AuditEntry.objects.first()
+    assert (gone.action, gone.before["max_line_value"], gone.after) == (
+        "approvallimit.delete", "9000", {},
+    )  # fmt: skip
+
+
+def test_a_group_given_to_a_person_is_in_the_log(client, chief, roles, anna):
+    planner = Group.objects.get(name="planner")
+    address = f"/admin/auth/user/{anna.pk}/change/"
+    page = client.get(address)
+    values = {
+        name: value
+        for name, value in page.context["adminform"].form.initial.items()
+        if value is not None and name not in ("password", "last_login", "date_joined")
+    }
+    values |= {
+        "groups": [planner.pk], "is_active": "on", "last_login_0": "", "last_login_1": "",
+        "date_joined_0": "2026-11-01", "date_joined_1": "12:00:00", "user_permissions": [],
+    }  # fmt: skip
+    values.pop("is_staff", None)
+    values.pop("is_superuser", None)
+    assert client.post(address, values).status_code == 302
+    found = AuditEntry.objects.get(action="user.change")
+    assert (found.before["groups"], found.after["groups"]) == ([], ["planner"])
+    assert found.object_id == str(anna.pk)
+
+
+def test_a_scope_changed_in_the_admin_is_in_the_log(client, chief, alice, warehouse):
+    row = UserScope.objects.get(user=alice)
+    client.post(
+        f"/admin/inventory/userscope/{row.pk}/change/",
+        {"user": alice.pk, "warehouses": [warehouse.pk]},
+    )
+    found = AuditEntry.objects.get(action="userscope.change")
+    assert (found.before["warehouses"], found.after["warehouses"]) == ([], [str(warehouse)])
+
+
+def test_planning_defaults_remember_who_switched_four_eyes_off(anna, noon):
+    update_planning_defaults(changes={"four_eyes": False}, by=anna, at=noon)
+    found = AuditEntry.objects.get()
+    assert (found.actor, found.before["four_eyes"], found.after["four_eyes"]) == (anna, True, False)
+
+
+def test_keys_are_issued_and_revoked_in_the_log_without_their_secret(anna, noon):
+    with recording(user=anna):
+        key, secret = issue_key(name="k", user=anna, scopes=["stock:read"], at=noon)
+        revoke_key(key_id=key.pk, at=noon)
+        revoke_key(key_id=key.pk, at=noon)
+    issued, revoked = AuditEntry.objects.order_by("id")
+    assert (issued.action, issued.actor) == ("api_key.issue", anna)
+    assert (revoked.action, revoked.before["revoked_at"]) == ("api_key.revoke", None)
+    assert secret.split("_")[-1] not in str(issued.after) + str(revoked.after)
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_an_api_call_names_its_key(client, supplier, alice, propose, noon):
+    row = propose()
+    key, secret = issue_key(name="k", user=alice, scopes=["planning:write"], at=noon)
+    answer = client.post(
+        f"/api/v1/suggestions/{row.pk}/approve/",
+        {"version": 99},
+        content_type="application/json",
+        headers={"authorization": f"Api-Key {secret}", "x-request-id": "shop-call-1"},
+    )
+    assert answer.status_code == 409
+    found = AuditEntry.objects.get(outcome="refused")
+    assert (found.code, found.actor, found.api_key, found.request_id) == (
+        "stale_version", alice, key, "shop-call-1",
+    )  # fmt: skip
