@@ -1,5 +1,27 @@
 """The admin of stock, sales, suggestions and orders: facts are read-only, actions call the services."""
 
-from inventory.admin import control, control, customer_orders, ledger, purchasing, sales, setup, suggestions
+from inventory.admin import (
+    control,
+    counts,
+    customer_orders,
+    documents,
+    ledger,
+    purchasing,
+    sales,
+    setup,
+    suggestions,
+    webhooks,
+)
 
-__all__ = ["control", "control", "customer_orders", "ledger", "purchasing", "sales", "setup", "suggestions"]
+__all__ = [
+    "control",
+    "counts",
+    "customer_orders",
+    "documents",
+    "ledger",
+    "purchasing",
+    "sales",
+    "setup",
+    "suggestions",
+    "webhooks",
+]

@@ -9,8 +9,8 @@ from inventory.selectors.scope import Scope
 def movements(
     *, scope: Scope, product_id: int | None = None, warehouse_id: int | None = None
 ) -> QuerySet[StockMovement]:
-    """Return ledger rows, newest first."""
-    rows = StockMovement.objects.select_related("product", "warehouse", "by")
+    """Return ledger rows, newest first, with what they reverse or were reversed by."""
+    rows = StockMovement.objects.select_related("product", "warehouse", "by", "reversed_by")
     if product_id is not None:
         rows = rows.filter(product_id=product_id)
     if warehouse_id is not None:

@@ -6,7 +6,7 @@ document stays.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ from inventory.services.retries import retried
 
 ADD = "inventory.add_stockdocument"
 MOST_LINES = 500
+LONGEST_AGO = timedelta(days=366)
 Kind = StockDocument.Kind
 
 
@@ -216,6 +217,8 @@ def _warehouse(warehouse_id: int, moved_at: datetime, at: datetime) -> Warehouse
         raise _wrong("warehouse", _("There is no such warehouse."), "warehouse")
     if moved_at > at:
         raise _wrong("happened_at", _("This lies in the future."), "future")
+    if moved_at < at - LONGEST_AGO:
+        raise _wrong("happened_at", _("This lies more than a year back."), "too_old")
     if warehouse.ledger_start is not None and moved_at < warehouse.ledger_start:
         raise ValidationError(
             {

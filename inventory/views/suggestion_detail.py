@@ -28,7 +28,9 @@ class SuggestionDetail(ScopedPage):
         context = super().get_context_data(**kwargs)
         queue = suggestions(scope=self.scope)
         suggestion = get_object_or_404(
-            queue.select_related("order_line__order"),
+            queue.select_related(
+                "order_line__order", "transfer_line__transfer", "source_warehouse"
+            ),
             pk=kwargs["pk"],
         )
         user = self.request.user

@@ -40,9 +40,9 @@ class SuggestionGrid(ScopedListPage):
 
 def grid_rows(queue: QuerySet[Suggestion]) -> QuerySet[Suggestion]:
     """What a row shows, in one query; the rationale with its curves stays in the database."""
-    return queue.select_related("order_line__order").defer(
-        "rationale", "product__description", "product__attributes"
-    )
+    return queue.select_related(
+        "order_line__order", "transfer_line__transfer", "source_warehouse"
+    ).defer("rationale", "product__description", "product__attributes")
 
 
 def with_default_state(query: Any) -> Any:

@@ -202,6 +202,7 @@ def test_when_it_happened(post, stocked, product, noon):
     for moment, code in (
         (noon + timedelta(seconds=1), "future"),
         (noon - timedelta(days=2), "before_ledger"),
+        (noon - timedelta(days=400), "too_old"),
     ):
         with pytest.raises(ValidationError) as error:
             post((product, -1), key=code, happened_at=moment)
