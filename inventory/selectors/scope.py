@@ -7,6 +7,7 @@ from django.db.models import Model, Q, QuerySet
 
 from catalog.models import Category, SupplierProduct
 from inventory.models import UserScope
+from inventory.selectors.remembering import remembered
 
 Row = TypeVar("Row", bound=Model)
 Ids = frozenset[int] | None
@@ -69,6 +70,10 @@ def scope_of(user: Any) -> Scope:
         return Scope.nothing()
     if user.is_superuser:
         return Scope.everything()
+    return remembered(("scope", user.pk), lambda: _stored_scope(user))
+
+
+def _stored_scope(user: Any) -> Scope:
     row = (
         UserScope.objects.filter(user_id=user.pk)
         .prefetch_related("warehouses", "categories", "suppliers")

@@ -1,6 +1,6 @@
 """Many decisions at once: each row on its own, with a result of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from catalog.services.audit import note_refusal
 from inventory.exceptions import NotAllowed, StaleVersion
 from inventory.models import Suggestion
+from inventory.selectors.remembering import remembering
 from inventory.services.decisions import (
     approve_suggestion,
     reject_suggestion,
@@ -21,6 +22,7 @@ from inventory.services.decisions import (
 from inventory.services.duties import describe_decided
 
 BULK_MOST = 500
+Decide = Callable[[int, int], Suggestion]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ def bulk_decide(
     def decide(suggestion_id: int, version: int) -> Suggestion:
         common = {"suggestion_id": suggestion_id, "by": by, "at": at, "version": version}
         if action == "approve":
-            _refuse_assumed(suggestion_id, by=by, at=at)
+            if suggestion_id in assumed:
+                _refuse_assumed(suggestion_id, by=by, at=at)
             return approve_suggestion(**common)
         if action == "reject":
             return reject_suggestion(**common, reason_code=reason_code, note=note)
@@ -78,48 +81,38 @@ def bulk_decide(
             _("Unknown action “%(action)s”."), code="action", params={"action": action}
         )
 
-    results = []
-    for suggestion_id, version in versions.items():
-        try:
-            row = decide(suggestion_id, version)
-        except Suggestion.DoesNotExist:
-            results.append(
-                RowResult(suggestion_id, "refused", "not_found", _("There is no such suggestion."))
-            )
-        except StaleVersion as error:
-            results.append(
-                RowResult(
-                    suggestion_id,
-                    "stale",
-                    "stale_version",
-                    error.messages[0],
-                    error.current["state"],
-                    error.current["version"],
-                )
-            )
-        except (ValidationError, NotAllowed) as error:
-            results.append(
-                RowResult(suggestion_id, "refused", error.code or "refused", _words(error))
-            )
-        else:
-            awaits = row.state == Suggestion.State.AWAITING_SECOND_APPROVAL
-            results.append(
-                RowResult(
-                    suggestion_id,
-                    "awaiting" if awaits else "done",
-                    "over_limit" if awaits else "",
-                    _limit_of(row) if awaits else "",
-                    row.state,
-                    row.version,
-                )
-            )
-    return results
+    # a row whose facts change meanwhile has another version, and is refused for that
+    assumed = _assumed(versions) if action == "approve" else set()
+    with remembering():
+        return [_one(decide, suggestion_id, version) for suggestion_id, version in versions.items()]
+
+
+def _one(decide: Decide, suggestion_id: int, version: int) -> RowResult:
+    try:
+        row = decide(suggestion_id, version)
+    except Suggestion.DoesNotExist:
+        return RowResult(suggestion_id, "refused", "not_found", _("There is no such suggestion."))
+    except StaleVersion as error:
+        now = error.current
+        return RowResult(
+            suggestion_id, "stale", "stale_version", error.messages[0], now["state"], now["version"]
+        )
+    except (ValidationError, NotAllowed) as error:
+        return RowResult(suggestion_id, "refused", error.code or "refused", _words(error))
+    if row.state == Suggestion.State.AWAITING_SECOND_APPROVAL:
+        return RowResult(
+            suggestion_id, "awaiting", "over_limit", _limit_of(row), row.state, row.version
+        )
+    return RowResult(suggestion_id, "done", "", "", row.state, row.version)
+
+
+def _assumed(suggestion_ids: Iterable[int]) -> set[int]:
+    rows = Suggestion.objects.filter(pk__in=list(suggestion_ids), uses_assumed_facts=True)
+    return set(rows.values_list("pk", flat=True))
 
 
 def _refuse_assumed(suggestion_id: int, *, by: Any, at: datetime) -> None:
-    row = Suggestion.objects.filter(pk=suggestion_id, uses_assumed_facts=True).first()
-    if row is None:
-        return
+    row = Suggestion.objects.get(pk=suggestion_id)
     error = ValidationError(
         _("Lead time or cost is only assumed: confirm them, or approve this row by itself."),
         code="assumed_facts",

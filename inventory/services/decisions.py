@@ -278,6 +278,7 @@ def _locked_row(suggestion_id: int) -> Suggestion:
     row = (
         Suggestion.objects.select_for_update(of=("self",))
         .select_related("product", "warehouse", "supplier", "decided_by")
+        .defer("rationale", "product__description", "product__attributes")
         .get(pk=suggestion_id)
     )
     saw(row)

@@ -13,6 +13,7 @@ from catalog.models import PlanningDefaults, Supplier
 from catalog.services.exchange_rates import Rate, convert, rate_for
 from inventory.models import ApprovalLimit, PurchaseOrder
 from inventory.selectors.commitments import committed_to
+from inventory.selectors.remembering import remembered
 
 SUPPLIER_WINDOW = timedelta(hours=24)
 
@@ -45,7 +46,10 @@ def limits_of(*, user: Any, currency: str, at: datetime | None = None) -> Limits
     by name that has a rate) are converted at the rate of the day ``at``.
     """
     rows: dict[str, list[ApprovalLimit]] = {}
-    for row in ApprovalLimit.objects.filter(group__user=user).distinct():
+    for row in remembered(
+        ("limits", user.pk),
+        lambda: list(ApprovalLimit.objects.filter(group__user=user).distinct()),
+    ):
         rows.setdefault(row.currency, []).append(row)
     if currency in rows:
         return _limits(rows[currency], Rate(Decimal(1), _day(at)))
