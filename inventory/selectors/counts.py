@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from inventory.models import StockCount, StockCountLine, StockDiscrepancy, Warehouse
 from inventory.selectors.scope import Scope
@@ -10,8 +11,8 @@ from inventory.selectors.scope import Scope
 APPROVE = "inventory.approve_stockcount"
 
 
-def stock_counts(*, scope: Scope) -> QuerySet[StockCount]:
-    """Counts of warehouses in scope, with ``line_count`` and ``counted_count``.
+def stock_counts(*, scope: Scope, user: Any) -> QuerySet[StockCount]:
+    """Counts of warehouses in scope, with ``line_count``, ``counted_count`` and ``was_counted_by_user``.
 
     Who sees only some categories or suppliers sees the counts that hold at least one of their products;
     the two figures are of the whole count.
@@ -23,9 +24,11 @@ def stock_counts(*, scope: Scope) -> QuerySet[StockCount]:
     if scope.category_ids is not None or scope.supplier_ids is not None:
         mine = scope.restrict(StockCountLine.objects.filter(count=OuterRef("pk")), warehouse=None)
         rows = rows.filter(Exists(mine))
+    figures = StockCountLine.objects.filter(count=OuterRef("pk"))
     return rows.annotate(
-        line_count=Count("lines"),
-        counted_count=Count("lines", filter=Q(lines__counted_quantity__isnull=False)),
+        line_count=_number_of(figures),
+        counted_count=_number_of(figures.filter(counted_quantity__isnull=False)),
+        was_counted_by_user=Exists(figures.filter(counted_by_id=user.pk)),
     ).order_by("-id")
 
 
@@ -45,6 +48,9 @@ def shows_books(count: StockCount, user: Any) -> bool:
         return True
     if count.state != StockCount.State.AWAITING_APPROVAL or not user.has_perm(APPROVE):
         return False
+    if hasattr(count, "was_counted_by_user"):  # as stock_counts reads it
+        behind = {count.created_by_id, count.submitted_by_id}
+        return not count.was_counted_by_user and user.pk not in behind
     return user.pk not in people_behind(count)
 
 
@@ -58,6 +64,11 @@ def people_behind(count: StockCount) -> set[int]:
         .distinct()
     )
     return {pk for pk in people if pk is not None}
+
+
+def _number_of(lines: QuerySet[StockCountLine]) -> Coalesce:
+    counted = lines.order_by().values("count").annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 def discrepancies(*, scope: Scope) -> QuerySet[StockDiscrepancy]:
