@@ -103,8 +103,7 @@ def expire_reservations(*, at: datetime, most: int = EXPIRE_MOST) -> int:
     due = Reservation.objects.filter(state=State.ACTIVE, expires_at__lte=at)
     found = list(due.order_by("expires_at", "id")[:most])
     levels = lock_stock(keys={(row.product_id, row.warehouse_id) for row in found})
-    # a payment may have come in before the balances were ours
-    rows = list(due.filter(pk__in=[row.pk for row in found]))
+    rows = _still_due(found, at)
     let_go(levels=levels, amounts=[(row, row.quantity) for row in rows], at=at, state=State.EXPIRED)
     allocate_locked(levels=levels, at=at)
     return len(rows)
@@ -248,6 +247,12 @@ def active_reservations(*, keys: Collection[StockKey]) -> Any:
         product_id__in={key[0] for key in keys},
         warehouse_id__in={key[1] for key in keys},
     ).select_related("order_line__order")
+
+
+def _still_due(found: Sequence[Reservation], at: datetime) -> list[Reservation]:
+    """Read them again with the balances locked: a payment may have come in before."""
+    rows = Reservation.objects.filter(state=State.ACTIVE, expires_at__lte=at)
+    return list(rows.filter(pk__in=[row.pk for row in found]))
 
 
 def _of_lines(line_ids: Sequence[int], **more: Any) -> Any:

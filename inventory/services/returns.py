@@ -110,7 +110,9 @@ def settle_returns(
 
 
 def _write_off(returns: Sequence[Return], *, at: datetime, by: Any) -> None:
-    moved = StockMovement.objects.filter(idempotency_key__in=[return_key(row) for row in returns])
+    moved = StockMovement.objects.filter(
+        idempotency_key__in=[return_key(row) for row in returns]
+    ).order_by("id")
     drafts = [
         MovementDraft(
             row.product_id,
