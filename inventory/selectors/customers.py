@@ -1,8 +1,22 @@
 """Customers as their page shows them. Who sees only some warehouses sees who bought there."""
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, QuerySet, Subquery
+from typing import Any
+
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    Min,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.db.models.functions import Coalesce
 
+from catalog.fields import MoneyField
 from inventory.models import Customer, CustomerOrder, CustomerOrderLine, Return, Sale
 from inventory.selectors.scope import Scope
 
@@ -34,12 +48,6 @@ def _count(rows: QuerySet[CustomerOrder] | QuerySet[Sale]) -> Coalesce:
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
 
 
-def orders_of(*, customer: Customer, scope: Scope) -> QuerySet[CustomerOrder]:
-    """The customer's orders with a line inside the scope, newest first."""
-    lines = scope.restrict(CustomerOrderLine.objects.filter(order=OuterRef("pk")))
-    return CustomerOrder.objects.filter(customer=customer).filter(Exists(lines))
-
-
 def sales_of(*, customer: Customer, scope: Scope) -> QuerySet[Sale]:
     return scope.restrict(Sale.objects.published().filter(customer=customer)).select_related(
         "product", "warehouse"
@@ -50,3 +58,23 @@ def returns_of(*, customer: Customer, scope: Scope) -> QuerySet[Return]:
     return scope.restrict(Return.objects.published().filter(customer=customer)).select_related(
         "product", "warehouse"
     )
+
+
+def totals_of(*, customer: Customer, scope: Scope) -> dict[str, Any]:
+    """Return how many lines and pieces were sold and came back, and what was paid for them by currency."""
+    sold = sales_of(customer=customer, scope=scope).order_by()
+    back = returns_of(customer=customer, scope=scope).order_by()
+    figures = sold.aggregate(
+        lines=Count("pk"), pieces=Sum("quantity"), first=Min("sold_at"), last=Max("sold_at")
+    )
+    worth = F("quantity") * F("unit_price")
+    return {
+        **figures,
+        "returned": back.aggregate(pieces=Sum("quantity"))["pieces"] or 0,
+        "revenue": list(
+            sold.values("currency")
+            .annotate(total=Sum(worth, output_field=MoneyField()))
+            .order_by("currency")
+            .values_list("currency", "total")
+        ),
+    }

@@ -19,12 +19,13 @@ from catalog.services.runs import enqueue_run
 from inventory.engine.order_files import FORMATS
 from inventory.exceptions import NotAllowed
 from inventory.models import ImportBatch, Warehouse
+from inventory.selectors import order_imports
 from inventory.selectors.scope import scope_of
 from inventory.services.customer_orders.common import ADD
 from inventory.services.duties import require_permission
 
 RUN_KIND = "import.orders"
-PRESET = "orders-"
+PRESET = order_imports.PRESET
 MOST_UPLOAD_BYTES = 20 << 20
 TRIAL_KEPT = timedelta(days=7)
 State = ImportBatch.State

@@ -1,0 +1,475 @@
+"""Pages of customer orders, their imports, customers and webhooks."""
+
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from catalog.models import AuditEntry, Run
+from catalog.tasks import run_inline
+from inventory.engine.order_files import ReadOptions, parse_message
+from inventory.models import (
+    Customer,
+    CustomerOrder,
+    ImportBatch,
+    Shipment,
+    StockLevel,
+    UserScope,
+    WebhookDelivery,
+    WebhookSource,
+)
+from inventory.services.ledger import open_ledger
+from inventory.services.order_imports.apply import apply_order
+from inventory.services.webhooks import create_source
+from tests.factories import WarehouseFactory
+from tests.inventory.shop_messages import WOO_HEADING, woo_order, woo_row
+from tests.query_budget import assert_query_budget
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+
+@pytest.fixture(autouse=True)
+def _clock(noon):
+    with time_machine.travel(noon, tick=True):
+        yield
+
+
+@pytest.fixture
+def shop(make_user):
+    return make_user("shop", "shop")
+
+
+@pytest.fixture
+def admin(make_user):
+    return make_user("root", "admin")
+
+
+@pytest.fixture
+def clerk(make_user):
+    """May take every step of an order, and sees customers."""
+    user = make_user("clerk", "viewer")
+    codes = [f"{verb}_customerorder" for verb in ("add", "change", "ship", "cancel")]
+    user.user_permissions.set(Permission.objects.filter(codename__in=[*codes, "view_customer"]))
+    return user
+
+
+@pytest.fixture
+def place(product, warehouse, shop, noon):
+    open_ledger(warehouse=warehouse, balances={product.pk: 50}, at=noon - timedelta(days=30))
+
+    def run(number=727, status="processing", **changes):
+        body = woo_order(number, status, **changes)
+        order, _faults = parse_message(body, kind="woocommerce", options=ReadOptions())
+        return apply_order(
+            order=order, warehouse_id=warehouse.pk, channel="shop", by=shop, at=noon
+        ).order
+
+    return run
+
+
+def text_of(answer):
+    return answer.content.decode()
+
+
+def step(client, order, name, key="page-1", **data):
+    return client.post(reverse("customer-order-step", args=[order.pk, name]), {"key": key, **data})
+
+
+# --- orders ------------------------------------------------------------------------------------------
+def test_orders_are_found_by_state_payment_warehouse_and_number(as_user, eve, place, noon):
+    place(1)
+    place(2, "pending", date_paid_gmt=None)
+    place(3, "completed")
+    place(4, line_items=[{"sku": "MUG-1", "quantity": 60, "price": 1}])
+    client = as_user(eve)
+
+    def shown(**query):
+        rows = client.get(reverse("customer-orders"), query).context["table"].data
+        return {row.order_ref for row in rows}
+
+    assert shown() == {"1", "2", "3", "4"}
+    assert shown(state="open") == {"1", "2", "4"}
+    assert shown(state="waiting") == {"4"}
+    assert shown(state="unpaid") == {"2"}
+    assert shown(payment="paid") == {"1", "3", "4"}
+    assert shown(q="3") == {"3"}
+    assert shown(warehouse="MAIN") == {"1", "2", "3", "4"}
+    assert shown(state="late") == set()
+    late = CustomerOrder.objects.get(order_ref="4").lines.get()
+    late.promised_on = (noon - timedelta(days=1)).date()
+    late.save()
+    assert shown(state="late") == {"4"}
+
+
+def test_an_order_of_another_scope_does_not_exist(as_user, eve, place):
+    order = place()
+    UserScope.objects.get(user=eve).warehouses.set([WarehouseFactory(code="OTHER")])
+    client = as_user(eve)
+    assert client.get(reverse("customer-order", args=[order.pk])).status_code == 404
+    assert "727" not in text_of(client.get(reverse("customer-orders")))
+
+
+def test_the_page_shows_lines_payments_and_what_happened(as_user, eve, place):
+    order = place()
+    page = text_of(as_user(eve).get(reverse("customer-order", args=[order.pk])))
+    for words in ("MUG-1", "ch_1", "Placed", "Payment reported", "shop"):
+        assert words in page
+    assert "customer-order-step" not in page
+    assert 'name="csrfmiddlewaretoken"' not in page.split("<main", 1)[1]  # a viewer has no steps
+    assert "26" not in page.split("<main", 1)[1].split("<h1", 1)[0]
+
+
+def test_a_clerk_ships_an_order_once(as_user, clerk, place):
+    order = place()
+    client = as_user(clerk)
+    page = client.get(reverse("customer-order", args=[order.pk]))
+    assert [one["name"] for one in page.context["steps"]] == ["pay", "ship", "cancel"]
+    for _again in range(2):
+        answer = step(client, order, "ship", line_1=2, tracking="TN-9")
+        assert answer.status_code == 302
+    order.refresh_from_db()
+    assert (order.state, Shipment.objects.count()) == ("shipped", 1)
+    assert "TN-9" in text_of(client.get(reverse("customer-order", args=[order.pk])))
+
+
+def test_the_same_key_with_other_pieces_is_refused(as_user, clerk, place):
+    order = place()
+    client = as_user(clerk)
+    step(client, order, "cancel", line_1=1)
+    answer = step(client, order, "cancel", line_1=2)
+    assert answer.status_code == 422
+    assert order.lines.get().cancelled_quantity == 1
+
+
+def test_cancelling_one_piece_twice_with_one_form_cancels_one(as_user, clerk, place):
+    order = place()
+    client = as_user(clerk)
+    for _again in range(2):
+        step(client, order, "cancel", line_1=1, reason="asked")
+    assert order.lines.get().cancelled_quantity == 1
+    step(client, order, "cancel", key="page-2", line_1=1)
+    order.refresh_from_db()
+    assert order.state == "cancelled"
+
+
+def test_a_return_and_a_refund(as_user, clerk, place):
+    order = place(status="completed")
+    client = as_user(clerk)
+    step(client, order, "return", line_1=2, restock="on")
+    step(client, order, "pay", key="page-2", state="refunded", amount="15", reference="re_1")
+    order.refresh_from_db()
+    assert (order.state, order.payment) == ("returned", "refunded")
+    assert StockLevel.objects.get().on_hand == 50
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("ship", {"line_1": "3"}), ("ship", {"line_1": "x"}), ("ship", {"line_1": "-1"}),
+        ("ship", {"line_1": "9" * 30}), ("ship", {}), ("cancel", {"line_1": "3"}),
+        ("cancel", {"line_1": "1", "reason": "a\x00b"}), ("return", {"line_1": "1"}),
+        ("pay", {"state": "refunded", "amount": "99"}), ("pay", {"state": "paid", "amount": "NaN"}),
+        ("pay", {"state": "paid", "amount": "1e400"}), ("pay", {"state": "stolen", "amount": "1"}),
+        ("ship", {"line_1": "1", "key": ""}), ("ship", {"line_1": "1", "key": "\ud800"}),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_told_in_the_form_and_changes_nothing(as_user, clerk, place, name, data):
+    order = place()
+    before = CustomerOrder.objects.get().version
+    data = {
+        key: value.encode("utf-8", "surrogatepass").decode("latin-1") for key, value in data.items()
+    }
+    answer = step(as_user(clerk), order, name, **data)
+    assert answer.status_code == 422
+    assert CustomerOrder.objects.get().version == before
+
+
+def test_steps_need_their_permission(as_user, eve, dave, place):
+    order = place()
+    for name in ("pay", "ship", "cancel", "return"):
+        answer = step(as_user(eve), order, name, line_1=1)
+        assert answer.status_code == 403
+    assert (
+        as_user(eve).post(reverse("customer-order-cancel-all", args=[order.pk])).status_code == 403
+    )
+    assert step(as_user(dave), order, "explode").status_code == 404
+    assert (
+        as_user(dave).get(reverse("customer-order-step", args=[order.pk, "ship"])).status_code
+        == 302
+    )
+
+
+def test_a_whole_order_is_cancelled(as_user, clerk, place):
+    order = place()
+    client = as_user(clerk)
+    client.post(reverse("customer-order-cancel-all", args=[order.pk]))
+    order.refresh_from_db()
+    assert order.state == "cancelled"
+    shipped = place(2, "completed")
+    answer = client.post(reverse("customer-order-cancel-all", args=[shipped.pk]), follow=True)
+    assert "cannot follow" in text_of(answer)
+
+
+# --- imports --------------------------------------------------------------------------------------------
+def upload(client, rows, **changes):
+    file = SimpleUploadedFile("orders.csv", "\n".join([WOO_HEADING, *rows]).encode())
+    warehouse = CustomerOrder._meta.apps.get_model("inventory.Warehouse").objects.first()
+    data = {"kind": "woocommerce", "file": file, "warehouse": warehouse.pk, "channel": "shop"}
+    return client.post(reverse("order-imports"), data | changes)
+
+
+@pytest.fixture
+def media(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+
+
+@pytest.mark.usefixtures("media")
+def test_a_file_is_tried_shown_and_then_imported(as_user, clerk, place):
+    place(99)
+    client = as_user(clerk)
+    answer = upload(client, [woo_row(1), woo_row(2, sku="GONE"), woo_row(3, quantity=0)])
+    batch = ImportBatch.objects.get()
+    assert answer["Location"] == reverse("order-import", args=[batch.pk])
+    waiting = text_of(client.get(answer["Location"]))
+    assert "Import for real" not in waiting
+    run_inline(batch.run, quiet=True)
+    tried = text_of(client.get(answer["Location"]))
+    assert "nothing was written" in tried
+    assert "line_item_1.quantity" in tried
+    assert "“GONE”" in tried
+    assert "Import for real" in tried
+    assert CustomerOrder.objects.count() == 1
+    client.post(reverse("order-import-apply", args=[batch.pk]))
+    batch.refresh_from_db()
+    assert run_inline(batch.run, quiet=True).state == Run.State.SUCCEEDED
+    assert set(CustomerOrder.objects.values_list("order_ref", flat=True)) == {"99", "1"}
+    assert CustomerOrder.objects.get(order_ref="1").by == clerk
+    done = text_of(client.get(answer["Location"]))
+    assert "Import for real" not in done
+    assert "orders.csv" in text_of(client.get(reverse("order-imports")))
+
+
+@pytest.mark.usefixtures("media")
+def test_the_general_page_of_imports_understands_them(as_user, clerk, alice, place):
+    place(99)
+    upload(as_user(clerk), [woo_row(1), woo_row(2, sku="GONE")])
+    batch = ImportBatch.objects.get()
+    run_inline(batch.run, quiet=True)
+    page = as_user(alice).get(reverse("import", args=[batch.pk]))
+    assert page.status_code == 200
+    assert page.context["adds_up"]
+
+
+@pytest.mark.usefixtures("media")
+def test_an_upload_that_makes_no_sense_is_told_in_the_form(as_user, clerk, place):
+    place(99)
+    client = as_user(clerk)
+    for changes in (
+        {"kind": "magento"}, {"warehouse": "10000000000000000000000"}, {"time_zone": "Mars/Base"},
+        {"channel": "x" * 30}, {"file": ""}, {"currency": "EURO"}, {"encoding": "x" * 50},
+        {"channel": "a\x00b"},
+    ):  # fmt: skip
+        assert upload(client, [woo_row(1)], **changes).status_code == 422, changes
+    assert not ImportBatch.objects.exists()
+
+
+@pytest.mark.usefixtures("media")
+def test_imports_of_another_scope_and_without_the_right_do_not_exist(as_user, clerk, eve, place):
+    place(99)
+    upload(as_user(clerk), [woo_row(1)])
+    batch = ImportBatch.objects.get()
+    assert as_user(eve).get(reverse("order-imports")).status_code == 403
+    UserScope.objects.get(user=clerk).warehouses.set([WarehouseFactory(code="OTHER")])
+    client = as_user(clerk)
+    assert client.get(reverse("order-import", args=[batch.pk])).status_code == 404
+    assert client.post(reverse("order-import-apply", args=[batch.pk])).status_code == 404
+    assert "orders.csv" not in text_of(client.get(reverse("order-imports")))
+
+
+# --- customers -------------------------------------------------------------------------------------------
+def test_a_customer_page_shows_orders_sales_and_totals(as_user, alice, place):
+    order = place(status="completed")
+    client = as_user(alice)
+    listed = text_of(client.get(reverse("customers"), {"q": "26"}))
+    assert reverse("customer", args=[order.customer_id]) in listed
+    page = text_of(client.get(reverse("customer", args=[order.customer_id])))
+    for words in ("727", "MUG-1", "€15.00", "Copy of everything"):
+        assert words in page
+    assert "Erase the customer" not in page  # a planner may look, no more
+
+
+def test_a_customer_is_erased_only_with_the_tick(as_user, admin, place):
+    customer = place().customer
+    client = as_user(admin)
+    address = reverse("customer-erase", args=[customer.pk])
+    client.post(address)
+    assert Customer.objects.get(pk=customer.pk).key == "26"
+    client.post(address, {"understood": "1"})
+    customer.refresh_from_db()
+    assert customer.key.startswith("erased-")
+    page = text_of(client.get(reverse("customer", args=[customer.pk])))
+    assert "Erased" in page
+    assert "727" in page
+
+
+def test_the_copy_is_a_file(as_user, alice, place):
+    customer = place().customer
+    answer = as_user(alice).get(reverse("customer-export", args=[customer.pk]))
+    assert answer["Content-Disposition"] == f'attachment; filename="customer-{customer.pk}.json"'
+    assert json.loads(answer.content)["books"]["customer"]["key"] == "26"
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_the_consent_is_switched(as_user, admin, alice, place):
+    customer = place().customer
+    address = reverse("customer-consent", args=[customer.pk])
+    assert as_user(alice).post(address, {"has_consent": "0"}).status_code == 403
+    as_user(admin).post(address, {"has_consent": "0"})
+    assert not Customer.objects.get(pk=customer.pk).has_consent
+    as_user(admin).post(address, {"has_consent": "1"})
+    assert Customer.objects.get(pk=customer.pk).has_consent
+
+
+def test_customers_of_another_scope_do_not_exist(as_user, admin, place):
+    customer = place().customer
+    UserScope.objects.get(user=admin).warehouses.set([WarehouseFactory(code="OTHER")])
+    client = as_user(admin)
+    assert client.get(reverse("customer", args=[customer.pk])).status_code == 404
+    assert client.get(reverse("customer-export", args=[customer.pk])).status_code == 404
+    for name in ("customer-erase", "customer-consent"):
+        assert (
+            client.post(reverse(name, args=[customer.pk]), {"understood": "1"}).status_code == 404
+        )
+    assert list(client.get(reverse("customers")).context["table"].data) == []
+
+
+# --- webhooks --------------------------------------------------------------------------------------------
+def new_source(client, **changes):
+    user = WebhookSource._meta.apps.get_model("auth.User").objects.get(username="shop")
+    warehouse = WebhookSource._meta.apps.get_model("inventory.Warehouse").objects.first()
+    data = {"code": "store", "kind": "woocommerce", "user": user.pk, "warehouse": warehouse.pk,
+            "channel": "shop", "secret": ""}  # fmt: skip
+    return client.post(reverse("webhook-create"), data | changes)
+
+
+def test_a_secret_is_shown_once(as_user, admin, place):
+    place()
+    client = as_user(admin)
+    answer = new_source(client)
+    secret = WebhookSource.objects.get().secret
+    assert answer["Cache-Control"] == "no-store"
+    assert secret in text_of(answer)
+    assert secret not in text_of(client.get(reverse("webhooks")))
+    assert "/api/v1/webhooks/store/" in text_of(client.get(reverse("webhooks")))
+    answer = client.post(reverse("webhook-rotate", args=[WebhookSource.objects.get().pk]))
+    fresh = WebhookSource.objects.get().secret
+    assert fresh != secret
+    assert fresh in text_of(answer)
+    assert secret not in text_of(answer)
+    assert fresh not in json.dumps(list(AuditEntry.objects.values()), default=str)
+
+
+def test_no_secret_in_the_admin(client, place, noon):
+    from tests.factories import UserFactory
+
+    place()
+    boss = UserFactory(username="boss", is_superuser=True, is_staff=True)
+    client.force_login(boss, backend="django.contrib.auth.backends.ModelBackend")
+    source, secret = create_source(
+        code="store", kind="granary", by=boss, at=noon, warehouse_id=CustomerOrder.objects.get().lines.get().warehouse_id,
+        user_id=CustomerOrder.objects.get().by_id,
+    )  # fmt: skip
+    for name, args in (("changelist", []), ("change", [source.pk])):
+        answer = client.get(reverse(f"admin:inventory_webhooksource_{name}", args=args))
+        assert answer.status_code == 200
+        assert secret not in text_of(answer)
+
+
+def test_a_wrong_source_is_told_in_the_form(as_user, admin, eve, place):
+    place()
+    client = as_user(admin)
+    for changes in ({"code": "two words"}, {"kind": "x"}, {"user": eve.pk}, {"user": ""},
+                    {"warehouse": "9" * 25}, {"secret": "short"}, {"channel": "x" * 30}):  # fmt: skip
+        assert new_source(client, **changes).status_code == 422, changes
+    new_source(client)
+    assert new_source(client).status_code == 422  # the code is taken
+    assert WebhookSource.objects.count() == 1
+
+
+def test_a_source_is_switched_off_and_on(as_user, admin, place):
+    place()
+    client = as_user(admin)
+    new_source(client)
+    address = reverse("webhook-switch", args=[WebhookSource.objects.get().pk])
+    for value, is_active in (("0", False), ("1", True)):
+        client.post(address, {"is_active": value})
+        assert WebhookSource.objects.get().is_active is is_active
+
+
+def test_the_last_messages_are_shown_to_who_may_see_them(
+    as_user, admin, alice, make_user, place, noon
+):
+    place()
+    new_source(as_user(admin))
+    WebhookDelivery.objects.create(
+        source=WebhookSource.objects.get(), delivery_id="d-1", sha256="0" * 64, order_ref="727",
+        outcome="refused", message="SKU gone", received_at=noon,
+    )  # fmt: skip
+    assert as_user(alice).get(reverse("webhooks")).status_code == 403
+    auditor = make_user("ann", "auditor")
+    page = text_of(
+        as_user(auditor).get(reverse("webhooks"), {"outcome": "refused", "source": "store"})
+    )
+    assert "SKU gone" in page
+    assert "New source" not in page
+    assert as_user(auditor).post(reverse("webhook-create")).status_code == 403
+    UserScope.objects.get(user=auditor).warehouses.set([WarehouseFactory(code="OTHER")])
+    page = text_of(as_user(auditor).get(reverse("webhooks")))
+    assert "SKU gone" not in page
+    assert "/webhooks/store/" not in page
+
+
+# --- queries --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", ["customer-orders", "customers", "webhooks", "order-imports"])
+def test_lists_ask_as_often_for_many_rows_as_for_few(as_user, admin, place, noon, name):
+    client = as_user(admin)
+
+    def fill(numbers):
+        for number in numbers:
+            place(number, customer_id=number + 1000)
+            ImportBatch.objects.create(
+                preset="orders-shopify", file_name=f"{number}.csv", created_at=noon,
+                options={"warehouse_id": 1},
+            )  # fmt: skip
+
+    def count():
+        with CaptureQueriesContext(connections["default"]) as captured:
+            assert client.get(reverse(name)).status_code == 200
+        return len(captured)
+
+    fill(range(1, 3))
+    new_source(client)
+    few = count()
+    fill(range(10, 22))
+    assert count() <= few
+    assert_query_budget(client, name)
+
+
+def test_an_order_asks_as_often_for_many_lines_as_for_one(as_user, clerk, place):
+    client = as_user(clerk)
+    one = place(1)
+    many = place(2, line_items=[{"sku": "MUG-1", "quantity": 1, "price": 1}] * 12)
+
+    def count(order):
+        with CaptureQueriesContext(connections["default"]) as captured:
+            client.get(reverse("customer-order", args=[order.pk]))
+        return len(captured)
+
+    assert count(many) <= count(one)
+    assert_query_budget(client, "customer-order", kwargs={"pk": many.pk})
