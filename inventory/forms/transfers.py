@@ -65,23 +65,29 @@ class StepForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.lines = [line for line in lines if most[line.pk]]
-        self.most, self.lots = most, lots or {}
+        posted = {name for name in self.data if name.startswith(("line_", "lot_"))}
+        self.most = most
+        # what was sent off stays a field, even if it has arrived by now: a second click says the same again
+        self.lines = [line for line in lines if most[line.pk] or _names(line, posted)]
+        self.lots = {
+            line.pk: _with_posted((lots or {}).get(line.pk, ()), line, posted)
+            for line in self.lines
+        }
         for line in self.lines:
-            for number, share in enumerate(self.lots.get(line.pk, ())):
-                self.fields[f"lot_{line.pk}_{number}"] = _pieces(
+            for share in self.lots[line.pk]:
+                self.fields[_lot_name(line, share.lot_code)] = _pieces(
                     f"{line.product.sku} {share.lot_code}", share.quantity
                 )
-            if not self.lots.get(line.pk):
+            if not self.lots[line.pk]:
                 self.fields[f"line_{line.pk}"] = _pieces(line.product.sku, most[line.pk])
 
     def rows(self) -> list[dict[str, Any]]:
         """What the page draws: line, lot (or ``None``), the most that can be, the field."""
         found: list[dict[str, Any]] = []
         for line in self.lines:
-            shares = self.lots.get(line.pk, ())
-            for number, share in enumerate(shares):
-                field = self[f"lot_{line.pk}_{number}"]
+            shares = self.lots[line.pk]
+            for share in shares:
+                field = self[_lot_name(line, share.lot_code)]
                 found.append({"line": line, "lot": share, "most": share.quantity, "field": field})
             if not shares:
                 field = self[f"line_{line.pk}"]
@@ -102,8 +108,8 @@ class StepForm(forms.Form):
         named: dict[int, tuple[LotShare, ...]] = {}
         for line in self.lines:
             entered = [
-                (share, self.cleaned_data.get(f"lot_{line.pk}_{number}") or 0)
-                for number, share in enumerate(self.lots.get(line.pk, ()))
+                (share, self.cleaned_data.get(_lot_name(line, share.lot_code)) or 0)
+                for share in self.lots[line.pk]
             ]
             shares = tuple(
                 LotShare(share.lot_code, pieces, share.expires_on)
@@ -123,6 +129,24 @@ class GiveUpForm(forms.Form):
 
 
 def _pieces(label: str, most: int) -> forms.IntegerField:
-    return forms.IntegerField(
-        label=label, min_value=0, max_value=most, required=False, initial=most
+    return forms.IntegerField(label=label, min_value=0, required=False, initial=most)
+
+
+def _lot_name(line: TransferLine, code: str) -> str:
+    return f"lot_{line.pk}_{code}"
+
+
+def _names(line: TransferLine, posted: set[str]) -> list[str]:
+    prefix = _lot_name(line, "")
+    return [name for name in posted if name == f"line_{line.pk}" or name.startswith(prefix)]
+
+
+def _with_posted(
+    travelling: Sequence[LotShare], line: TransferLine, posted: set[str]
+) -> list[LotShare]:
+    prefix = _lot_name(line, "")
+    known = {share.lot_code for share in travelling}
+    codes = sorted(
+        name.removeprefix(prefix)[:60] for name in _names(line, posted) if name.startswith(prefix)
     )
+    return [*travelling, *(LotShare(code, 0) for code in codes if code not in known)]
