@@ -7,12 +7,13 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from inventory.models import StockMovement, TransferLine, TransferStep
+from inventory.services.problems import LedgerProblem
 
 LEGS = (StockMovement.Kind.TRANSFER_OUT, StockMovement.Kind.TRANSFER_IN)
 
 
-def verify_transfers() -> Iterator[tuple[str, str, str]]:
-    """Yield row, code and message for each line whose figures are not what steps and movements add up to.
+def wrong_transfers() -> Iterator[LedgerProblem]:
+    """Yield the lines of transfers whose figures are not what steps and movements add up to.
 
     A line's legs sum to −(in transit + given up); a movement of the kinds of a transfer belongs to a step of
     one, and is not reversed.
@@ -36,7 +37,7 @@ def verify_transfers() -> Iterator[tuple[str, str, str]]:
         legs=F("received_quantity") - F("shipped_quantity"),
     )
     for line in wrong.select_related("transfer", "product").order_by("pk"):
-        yield (
+        yield LedgerProblem(
             f"transfer {line.transfer.number} {line.product.sku}",
             "transfer_sum",
             _(
@@ -60,4 +61,4 @@ def verify_transfers() -> Iterator[tuple[str, str, str]]:
             if reverses_id is None
             else _("reverses a leg of a transfer, which then no longer adds up")
         )
-        yield (f"movement {pk}", "transfer_leg", words)
+        yield LedgerProblem(f"movement {pk}", "transfer_leg", words)

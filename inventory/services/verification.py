@@ -1,4 +1,4 @@
-"""Whether the books agree with themselves, row by row: balances, reservations, lots, reversals, seals."""
+"""Whether the books agree with themselves, row by row: balances, reservations, lots, reversals, transfers, seals."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -13,6 +13,7 @@ from inventory.services.ledger import StockKey, lock_stock
 from inventory.services.lot_verification import wrong_lots
 from inventory.services.problems import LedgerProblem
 from inventory.services.seals import broken_seals
+from inventory.services.transfer_checks import wrong_transfers
 
 __all__ = ["LedgerProblem", "verify_ledger"]
 
@@ -31,6 +32,7 @@ def verify_ledger(*, progress: Callable[[int], object] = lambda rows: None) -> l
     problems += _wrong_levels()
     problems += _wrong_reversals()
     problems += wrong_lots()
+    problems += wrong_transfers()
     for broken in broken_seals(progress=progress):
         row = f"seal {broken.seal.first_id}–{broken.seal.last_id}"
         problems.append(LedgerProblem(row, "seal", broken.reason))
