@@ -17,8 +17,9 @@ from django.urls import reverse
 from catalog.models import AuditEntry, IdempotencyRecord, Run, SavedView
 from catalog.services.api_keys import issue_key
 from inventory.engine.order_files import ReadOptions, parse_message
-from inventory.exceptions import NotAllowed
+from inventory.exceptions import IdempotencyConflict, NotAllowed
 from inventory.models import Customer, CustomerOrder, ImportBatch, Return, Sale, UserScope
+from inventory.services.customer_orders import OrderDraft, OrderLineDraft, place_order
 from inventory.services.customers import (
     email_pseudonym,
     erase_customer,
@@ -189,6 +190,25 @@ def test_the_shop_repeating_an_old_order_links_nothing_back(full_life, place, ad
     erased = erase_customer(customer_id=full_life.pk, by=admin, at=noon).customer
     order = place(1)
     assert order.customer_id == erased.pk
+    assert not Customer.objects.filter(key=KEY).exists()
+
+
+def test_the_api_repeating_an_old_order_links_nothing_back_either(full_life, admin, shop, noon):
+    known = CustomerOrder.objects.get(order_ref="API-1")
+    line = known.lines.get()
+
+    def draft(customer_key):
+        return OrderDraft(
+            channel="shop", order_ref="API-1", placed_at=noon, currency="EUR",
+            customer_key=customer_key,
+            lines=(OrderLineDraft(1, line.product_id, line.warehouse_id, 1, Decimal(1)),),
+        )  # fmt: skip
+
+    with pytest.raises(IdempotencyConflict):
+        place_order(draft=draft("somebody else"), by=shop, at=noon)
+    erase_customer(customer_id=full_life.pk, by=admin, at=noon)
+    placed = place_order(draft=draft(KEY), by=shop, at=noon)
+    assert (placed.order.pk, placed.created) == (known.pk, False)
     assert not Customer.objects.filter(key=KEY).exists()
 
 

@@ -91,10 +91,24 @@ def place_order(
 
 def find_known(draft: OrderDraft) -> CustomerOrder | None:
     """Return the order with this id; refuse one with other content."""
-    known = CustomerOrder.objects.filter(channel=draft.channel, order_ref=draft.order_ref).first()
-    if known is not None and known.content_sha256 != draft.content_sha256():
+    known = (
+        CustomerOrder.objects.select_related("customer")
+        .filter(channel=draft.channel, order_ref=draft.order_ref)
+        .first()
+    )
+    if known is None:
+        return None
+    is_same = known.content_sha256 == draft.content_sha256() and is_of_customer(known, draft)
+    if not is_same:
         raise IdempotencyConflict(f"{draft.channel}:{draft.order_ref}")
     return known
+
+
+def is_of_customer(order: CustomerOrder, draft: OrderDraft) -> bool:
+    """Whether the draft names the order's customer; one who was erased is nobody to compare with."""
+    if order.customer is None:
+        return not draft.customer_key
+    return order.customer.erased_at is not None or order.customer.key == draft.customer_key
 
 
 def promises_of(order: CustomerOrder) -> tuple[Promise, ...]:
