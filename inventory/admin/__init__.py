@@ -10,6 +10,7 @@ from inventory.admin import (
     sales,
     setup,
     suggestions,
+    tables,
     webhooks,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "sales",
     "setup",
     "suggestions",
+    "tables",
     "webhooks",
 ]

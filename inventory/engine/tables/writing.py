@@ -53,7 +53,7 @@ def write_xlsx(
     Raises:
         TableFileRefused: a text that no spreadsheet cell can hold, or too many rows: CSV can.
     """
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped]  # it ships no types
 
     book = xlsxwriter.Workbook(
         str(path),

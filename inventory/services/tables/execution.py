@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from catalog.services.audit import record_change
 from inventory.models import TableImport
-from inventory.services.imports.writers import Fence
+from inventory.services.imports.writers import Fence, roomy_cache
 from inventory.services.tables import staging
 from inventory.services.tables.base import Outcome, Progress, Session, in_pieces
 from inventory.services.tables.checking import check_import, open_session
@@ -48,6 +48,19 @@ def run_import(
     Raises:
         ValidationError: the file is refused, or what was checked no longer holds. Nothing was written.
     """
+    with roomy_cache():
+        _work_off(table_import, at, fence, progress)
+    return {
+        "import": table_import.pk,
+        "state": table_import.state,
+        **{
+            name: getattr(table_import, f"rows_{name}")
+            for name in ("read", "new", "changed", "unchanged", "wrong")
+        },
+    }
+
+
+def _work_off(table_import: TableImport, at: datetime, fence: Fence, progress: Progress) -> None:
     if table_import.state == State.CHECKING:
         both = bool(table_import.options.get("apply"))
         share = CHECK_SHARE if both else 1.0
@@ -61,14 +74,6 @@ def run_import(
                 table_import.save(update_fields=["state"])
     if table_import.state == State.APPLYING:
         apply_import(table_import=table_import, at=at, fence=fence, progress=progress)
-    return {
-        "import": table_import.pk,
-        "state": table_import.state,
-        **{
-            name: getattr(table_import, f"rows_{name}")
-            for name in ("read", "new", "changed", "unchanged", "wrong")
-        },
-    }
 
 
 def apply_import(
@@ -80,6 +85,7 @@ def apply_import(
         ValidationError: something has changed since the check, or the database refuses a row. The import is
             back to checked and says why.
     """
+    has_begun = False
     try:
         table = importable(table_import.table, table_import.by)
         session = open_session(table_import, table, at)
@@ -98,11 +104,14 @@ def apply_import(
                 session.write(transaction.atomic, progress)
                 _mark_applied(table_import, at)
         else:
+            has_begun = True
             session.write(fence, progress)
             with fence():
                 _mark_applied(table_import, at)
     except (ValidationError, PermissionDenied, IntegrityError) as error:
         words = _words(error)
+        if has_begun:
+            words += " " + _("Rows before it are written; apply again to go on with the rest.")
         with fence():
             table_import.state, table_import.error = State.CHECKED, words
             table_import.applied_at = None

@@ -47,6 +47,7 @@ OPENING_STOCK = (
 )
 # SQLite has one writer: others get their turn between two pieces. Elsewhere everything is one transaction.
 PIECE_OF_SQLITE = 10_000
+MANY_ROWS, MANY_PRODUCTS = 20_000, 1_000_000
 
 
 class OpeningSession(Session):
@@ -59,6 +60,7 @@ class OpeningSession(Session):
         self.warehouses = {row.code: row for row in visible_warehouses(context.scope)}
         self.problems: dict[str, str] = {}
         self.products: dict[str, tuple[int, bool]] = {}
+        self.looked_up, self.has_all_products = 0, False
         self.openings: list[OpeningRow] = []
         self.lots: dict[StockKey, list[LotShare]] = defaultdict(list)
 
@@ -87,10 +89,18 @@ class OpeningSession(Session):
                 self.openings.append(OpeningRow(warehouse.pk, product_id, quantity))
 
     def _look_up(self, rows: Sequence[Row]) -> None:
-        skus = {row.values["sku"] for row in rows if "sku" in row.values}
-        found = visible_products(self.context.scope).filter(sku__in=skus)
+        """Products of these rows; for a long file all of them at once, which is quicker than piece by piece."""
+        if self.has_all_products:
+            return
+        found = visible_products(self.context.scope)
+        self.looked_up += len(rows)
+        if self.looked_up > MANY_ROWS and found.count() <= MANY_PRODUCTS:
+            self.has_all_products = True
+        else:
+            found = found.filter(sku__in={row.values["sku"] for row in rows if "sku" in row.values})
         self.products = {
-            sku: (pk, tracks) for sku, pk, tracks in found.values_list("sku", "pk", "tracks_lots")
+            sku: (pk, tracks)
+            for sku, pk, tracks in found.order_by().values_list("sku", "pk", "tracks_lots")
         }
 
     def _is_placed(self, row: Row) -> bool:
@@ -117,23 +127,27 @@ class OpeningSession(Session):
     def _stock_of(
         self, rows: Sequence[Row]
     ) -> tuple[dict[StockKey, int], set[StockKey], set[StockKey]]:
-        """Opening quantities, keys with any movement, keys with a balance; only of ledgers that run."""
-        running = defaultdict(list)
+        """Of ledgers that run: opening quantities, keys with other movements, keys of zeros with a balance."""
+        running, zeros = defaultdict(list), defaultdict(list)
         for row in rows:
             warehouse = self.warehouses[row.values["warehouse"]]
             if warehouse.ledger_start is not None:
-                running[warehouse.pk].append(self.products[row.values["sku"]][0])
+                product_id = self.products[row.values["sku"]][0]
+                running[warehouse.pk].append(product_id)
+                if not row.values["quantity"]:
+                    zeros[warehouse.pk].append(product_id)
         known: dict[StockKey, int] = {}
         moved, levelled = set[StockKey](), set[StockKey]()
         for place, products in running.items():
             known |= openings_of([(product_id, place) for product_id in products])
-            there = {"warehouse": place, "product__in": products}
-            movements = StockMovement.objects.filter(**there).order_by()
+            rest = [product_id for product_id in products if (product_id, place) not in known]
+            movements = StockMovement.objects.filter(warehouse=place, product__in=rest).order_by()
             moved |= {
                 (pk, place) for pk in movements.values_list("product_id", flat=True).distinct()
             }
-            levels = StockLevel.objects.filter(**there).values_list("product_id", flat=True)
-            levelled |= {(pk, place) for pk in levels}
+        for place, products in zeros.items():
+            levels = StockLevel.objects.filter(warehouse=place, product__in=products)
+            levelled |= {(pk, place) for pk in levels.values_list("product_id", flat=True)}
         return known, moved, levelled
 
     def _lots_of(self, rows: Sequence[Row]) -> dict[tuple[int, str], date | None]:

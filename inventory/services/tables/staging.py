@@ -98,8 +98,13 @@ def remove_rows(table_import: TableImport, fence: Fence) -> None:
 
 def _storable(texts: Mapping[str, str]) -> dict[str, str]:
     """Cells that hold something; PostgreSQL keeps no NUL, and a row with one is wrong anyway."""
-    return {name: text.replace("\x00", "\ufffd") for name, text in texts.items() if text}
+    kept = {name: text for name, text in texts.items() if text}
+    if any("\x00" in text for text in kept.values()):
+        kept = {name: text.replace("\x00", "\ufffd") for name, text in kept.items()}
+    return kept
 
 
 def _json(value: Any) -> str:
+    if not value:
+        return "[]" if isinstance(value, list) else "{}"
     return orjson.dumps(value).decode()
