@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Product, SupplierProduct
 from catalog.selectors.calendar import expected_arrival, next_order_day
+from catalog.selectors.lead_times import planned_lead_time
 from catalog.services.audit import audited
 from inventory.engine.order_quantities import order_quantity
 from inventory.exceptions import InvalidTransition
@@ -165,7 +166,8 @@ def write_lines(
             keep_cost=keep,
         )
         if source is not None:
-            row.expected_on = expected_arrival(order.supplier, ordered_on, source.lead_time_days)
+            lead = planned_lead_time(source).days
+            row.expected_on = expected_arrival(order.supplier, ordered_on, lead)
         row.save()
         _record(row, Decision.Action.CHANGE_LINE, by=by, at=at, note=order.number)
     order.authors.add(by)

@@ -15,10 +15,16 @@ from django.utils.translation import gettext as _
 
 from catalog.models import Supplier
 from catalog.selectors.calendar import expected_arrival, next_order_day
+from catalog.selectors.lead_times import planned_lead_time
 from catalog.services.audit import audited
 from catalog.services.defaults import planning_defaults
 from catalog.services.exchange_rates import rate_for
-from inventory.exceptions import IdempotencyConflict, NotAllowed, OverLimit
+from inventory.exceptions import (
+    IdempotencyConflict,
+    InvalidTransition,
+    NotAllowed,
+    OverLimit,
+)
 from inventory.models import PurchaseOrder, PurchaseOrderLine, Warehouse
 from inventory.services.duties import change_state, require_permission, require_scope
 from inventory.services.limits import (
@@ -176,6 +182,8 @@ def submit_order(
     """
     lock_authority(by)
     order = locked_order(order_id, by=by, permission=SEND, version=version)
+    if order.state != State.DRAFT:
+        raise InvalidTransition(current=order.state, wanted=State.APPROVED)
     lines = _lines(order)
     if not lines:
         raise ValidationError(_("An order needs at least one line."), code="no_lines")
@@ -214,7 +222,12 @@ def approve_order(
     """
     lock_authority(by)
     order = locked_order(order_id, by=by, permission=APPROVE, version=version)
-    if order.state == State.AWAITING_APPROVAL and four_eyes_required():
+    if order.state == State.DRAFT:
+        raise ValidationError(_("Submit the draft first."), code="not_submitted")
+    if order.state != State.AWAITING_APPROVAL:
+        # a held draft may become an approved order too, but not by this step
+        raise InvalidTransition(current=order.state, wanted=State.APPROVED)
+    if four_eyes_required():
         lines = _lines(order)
         if by.pk in _people_behind(order, lines):
             raise NotAllowed(
@@ -224,8 +237,6 @@ def approve_order(
         limit = _exceeded(order, lines, by, at)
         if limit:
             raise OverLimit(limit)
-    elif order.state == State.DRAFT:
-        raise ValidationError(_("Submit the draft first."), code="not_submitted")
     _set_approved(order, by=by, at=at)
     return save_order(order)
 
@@ -274,7 +285,8 @@ def send_order(
         line.tolerance_quantity = tolerated(line.quantity, order.supplier)
         source = sources.get(line.product_id)
         if source is not None:
-            line.expected_on = expected_arrival(order.supplier, ordered_on, source.lead_time_days)
+            lead = planned_lead_time(source).days
+            line.expected_on = expected_arrival(order.supplier, ordered_on, lead)
     PurchaseOrderLine.objects.bulk_update(
         lines, ["expected_on", "tolerance_quantity"], batch_size=200
     )

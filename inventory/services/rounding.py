@@ -51,7 +51,8 @@ def supplier_terms(
         supplier=supplier,
         product_id__in=product_ids,
     )
-    return {row.product_id: row for row in rows.prefetch_related("price_breaks")}
+    rows = rows.select_related("supplier").prefetch_related("price_breaks")
+    return {row.product_id: row for row in rows}
 
 
 def suggestion_terms(row: Suggestion) -> Terms:

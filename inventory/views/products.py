@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product, Supplier, SupplierProduct
 from inventory.filters.stock import ProductFilter, SupplierFilter
+from inventory.selectors.lead_times import deliveries, histogram, on_time_in_full, summarise
 from inventory.selectors.pages import product_directory, supplier_directory
 from inventory.selectors.purchasing import open_orders
 from inventory.selectors.stock import stock_levels
@@ -16,6 +17,7 @@ from inventory.tables.stock import ProductTable, SupplierTable
 from inventory.views.base import ScopedListPage, ScopedPage
 
 ROWS_ON_A_DETAIL_PAGE = 200
+LAST_DELIVERIES = 10
 
 
 class ProductList(ScopedListPage):
@@ -77,4 +79,17 @@ class SupplierDetail(ScopedPage):
             ).order_by("product__sku")[:ROWS_ON_A_DETAIL_PAGE],
             "limit": ROWS_ON_A_DETAIL_PAGE,
             "orders": open_orders(scope=self.scope).filter(supplier=supplier),
+            **self.lead_times(supplier),
+        }
+
+    def lead_times(self, supplier: Supplier) -> dict[str, Any]:
+        """How long the supplier really took, and how often it kept its day."""
+        found = deliveries(scope=self.scope, until=self.at, supplier_id=supplier.pk)
+        bars = histogram(found)
+        return {
+            "lead_time": summarise(found),
+            "lead_time_bars": bars,
+            "lead_time_most": max((pieces for _days, pieces in bars), default=0),
+            "last_deliveries": found[: -LAST_DELIVERIES - 1 : -1],
+            "kept": on_time_in_full(scope=self.scope, supplier_id=supplier.pk, until=self.at),
         }

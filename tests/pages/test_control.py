@@ -1,14 +1,16 @@
 """Pages of control: audit, exchange rates, automatic approvals."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from catalog.models import AuditEntry, ExchangeRate
 from inventory.models import AutoApprovalPolicy, UserScope
+from inventory.services.purchasing import receive_order
 from inventory.services.suggestions import approve_suggestion, reject_suggestion
 from tests.factories import WarehouseFactory
 from tests.query_budget import assert_query_budget
@@ -168,3 +170,16 @@ def test_a_senseless_policy_is_an_error_of_the_form(as_user, carol, changes):
     answer = as_user(carol).post(reverse("auto-approvals"), {**POLICY, **changes})
     assert answer.status_code == 422
     assert not AutoApprovalPolicy.objects.exists()
+
+
+def test_the_suppliers_page_shows_how_long_it_took(as_user, eve, sent_order, dave, noon, supplier):
+    line = sent_order.lines.get()
+    receive_order(
+        order_id=sent_order.pk, quantities={line.pk: 72}, by=dave, at=noon + timedelta(days=9),
+        idempotency_key="r",
+    )  # fmt: skip
+    with time_machine.travel(noon + timedelta(days=40)):
+        page = text(as_user(eve).get(reverse("supplier", args=[supplier.code])))
+    assert "9.0 ± 0.0" in page
+    assert "100%" in page.replace(" ", "").replace("\xa0", "")
+    assert sent_order.number in page
