@@ -129,6 +129,8 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 if DATABASE_URL:
     DATABASES = {"default": {**env.db_url("DATABASE_URL"), "ATOMIC_REQUESTS": False}}
     DATABASES["default"].setdefault("CONN_MAX_AGE", 60)
+    # only `migrate` and the set-up of roles sign in as the owner of the tables
+    DATABASE_OWNER = env.db_url("DATABASE_OWNER_URL") if env.str("DATABASE_OWNER_URL", "") else None
 else:
     DATABASES = {
         "default": sqlite_database(

@@ -53,8 +53,15 @@ def installed(connection: Any) -> dict[str, str]:
 
 
 def settle(cursor: Any) -> None:
-    """Check deferred foreign keys now: a table with checks pending cannot be altered."""
+    """Check deferred foreign keys now: a table with checks pending cannot be altered.
+
+    Functions keep the path of this transaction, so that a temporary table with the name of ours cannot come
+    before it in a guard.
+    """
     cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED")
+    cursor.execute(
+        "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)"
+    )
 
 
 def weaknesses(connection: Any) -> list[str]:
@@ -148,7 +155,8 @@ def _refusal(guard: Guard, message: str) -> str:
 def _trigger(guard: Guard, purpose: str, event: str, level: str, body: str) -> GuardObject:
     name, table = guard.name(purpose), f'"{guard.table}"'
     create = (
-        f'CREATE OR REPLACE FUNCTION "{name}"() RETURNS trigger LANGUAGE plpgsql AS '
+        f'CREATE OR REPLACE FUNCTION "{name}"() RETURNS trigger LANGUAGE plpgsql '
+        "SET search_path FROM CURRENT AS "
         f"$guard$ BEGIN {body} END $guard$; "
         f'CREATE TRIGGER "{name}" BEFORE {event} ON {table} FOR EACH {level} EXECUTE FUNCTION "{name}"()'
     )

@@ -15,6 +15,7 @@ from django.utils import timezone
 from catalog.services import workers
 from catalog.tasks import tick
 from config.orphans import die_with_parent
+from config.startup import refuse_unprotected
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="one round, then end")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unprotected()
         if options["once"]:
             tick()
             return

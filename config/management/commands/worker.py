@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from catalog.models import Run
 from config.launcher import Launcher
+from config.startup import refuse_unprotected
 
 
 def queue_list(text: str) -> list[str]:
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unprotected()
         launcher = Launcher(
             options["queues"], concurrency=options["concurrency"], grace_seconds=options["grace"]
         )
