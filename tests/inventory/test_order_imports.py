@@ -295,7 +295,7 @@ def test_the_command_accounts_for_every_row(stocked, export):
     assert report["orders"] == {"created": 1, "history": 1, "refused": 1, "skipped": 1, "broken": 1}
     assert sum(row["rows"] for row in report["rows"]) == report["rows_read"] == 5
     assert [(row["line"], row["order"], row["column"]) for row in report["rejected"]] == [
-        (6, "5", "line_item_1.quantity"), (4, "3", "sku"),
+        (4, "3", "sku"), (6, "5", "line_item_1.quantity"),
     ]  # fmt: skip
     assert ImportBatch.objects.get().state == "published"
 

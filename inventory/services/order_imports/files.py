@@ -207,7 +207,7 @@ def _report(
             for name, count in rows.items()
             if count
         ],
-        "rejected": problems[:MOST_PROBLEMS],
+        "rejected": sorted(problems, key=lambda row: row["line"])[:MOST_PROBLEMS],
         "problems": len(problems),
         "notes_for_people": notes[:MOST_PROBLEMS],
     }

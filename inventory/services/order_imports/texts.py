@@ -48,7 +48,7 @@ OUTCOMES = {
     "moved": _("Known orders that moved on"),
     "known": _("Known orders"),
     "unchanged": _("Known orders without news"),
-    "skipped": _("No orders to work on (drafts, failed payments, tests, never shipped)"),
+    "skipped": _("Nothing to do (drafts, failed payments, tests)"),
     "refused": _("Refused"),
     "broken": _("Broken rows"),
 }
