@@ -119,6 +119,15 @@ GUARDS: list[Guard] = [
             ("StockCount", STOCK_COUNT_TRANSITIONS),
         )
     ),
+    RowRule(
+        "inventory.PurchaseOrder",
+        purpose="resumes",
+        event="UPDATE",
+        holds="""NEW."state" = OLD."held_from" OR OLD."state" <> 'on_hold'
+            OR NEW."state" IN ('on_hold', 'cancelled')""",
+        message="a held order goes on from where it was held",
+        needs=("held_from",),
+    ),
     AppendOnly("inventory.StockDocumentLine"),
     RowRule(
         "inventory.StockDocument",

@@ -645,3 +645,14 @@ def test_a_suggestion_of_another_supplier_fills_nothing_up(draft, propose, carol
     assert error.value.code == "other_order"
     foreign.refresh_from_db()
     assert foreign.state == "open"
+
+
+@pytest.mark.parametrize("wanted", ["draft", "sent", "acknowledged"])
+def test_the_database_takes_a_held_order_back_only_to_where_it_was_held(
+    write, carol, noon, wanted
+):
+    order = in_state(write(), State.APPROVED, carol, noon)
+    purchasing.hold_order(order_id=order.pk, by=carol)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        PurchaseOrder.objects.filter(pk=order.pk).update(state=wanted, held_from="")
+    assert purchasing.resume_order(order_id=order.pk, by=carol).state == "approved"
