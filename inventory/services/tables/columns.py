@@ -128,6 +128,8 @@ class Column:
         if self.maximum is not None and value > self.maximum:
             raise Fault("too_large", details={"most": cell_text(self.maximum)})
         if self.kind == "number":
+            if value and not float(value):
+                raise Fault("number")  # too small to be told from nothing
             return float(value)
         whole = value.adjusted() < 40 and value == value.to_integral_value()
         if self.kind == "integer":

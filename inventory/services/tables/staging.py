@@ -21,7 +21,7 @@ COLUMNS = ("table_import_id", "number", "values", "outcome", "errors", "changes"
 
 def parse_row(row: Row, columns: Sequence[Column], *, decimal_comma: bool) -> None:
     """Fill in the values of a row from its texts; note what cannot be read."""
-    broken = {fault.column for fault in row.faults}
+    broken = {fault.column for fault in row.faults} if row.faults else ()
     for column in columns:
         if column.name in broken:
             continue
