@@ -16,6 +16,7 @@ from inventory.filters.stock import StockFilter
 from inventory.models import StockDiscrepancy, StockLevel, Suggestion, Warehouse
 from inventory.selectors.demand import daily_series
 from inventory.selectors.ledger import movements
+from inventory.selectors.lots import lot_levels
 from inventory.selectors.stock import stock_levels, stock_positions
 from inventory.selectors.suggestions import suggestions
 from inventory.tables.stock import MovementTable, StockTable
@@ -28,6 +29,7 @@ CHART_DAYS = 182
 class StockList(ScopedListPage):
     permission_required = "inventory.view_stocklevel"
     table_class = StockTable
+    export_table = "counts"
     filterset_class = StockFilter
     title = _("Stock")
     lead = _("What lies where. Every figure is the sum of its ledger.")
@@ -72,6 +74,7 @@ class StockItem(ScopedPage):
             "warehouse": warehouse,
             "position": next(iter(stock_positions(scope=self.scope, today=today, **at)), None),
             "suggestion": live.defer("rationale").first(),
+            "lots": lot_levels(scope=self.scope, **at) if product.tracks_lots else [],
             "discrepancies": StockDiscrepancy.objects.filter(**at, resolved_at__isnull=True),
             "table": table,
             "other_levels": stock_levels(scope=self.scope)

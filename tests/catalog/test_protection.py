@@ -103,11 +103,12 @@ def test_a_sound_database_lets_them_start():
 @pytest.mark.django_db(transaction=True, databases="__all__")
 @pytest.mark.parametrize("server", ["web", "worker"])
 def test_servers_end_with_the_names_of_what_is_missing(server, tmp_path):
+    drop_guards(connection, BalanceMatches)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
     if connection.vendor == "sqlite":
         # a copy of the test database, in the place where an installation has its own
         for alias, name in (("default", "granary.sqlite3"), ("edge", "edge.sqlite3")):
-            connections[alias].close()
+            connections[alias].close()  # writes back what lies in the log beside the file
             shutil.copy(connections[alias].settings_dict["NAME"], tmp_path / name)
         environment |= {"GRANARY_VAR": str(tmp_path), "DATABASE_URL": ""}
     else:
@@ -120,10 +121,7 @@ def test_servers_end_with_the_names_of_what_is_missing(server, tmp_path):
         "web": ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "--bind", "127.0.0.1:0", "config.wsgi"],
         "worker": ["manage.py", "worker"],
     }  # fmt: skip
-    drop_guards(connection, BalanceMatches)
     try:
-        if connection.vendor == "sqlite":
-            shutil.copy(connection.settings_dict["NAME"], tmp_path / "granary.sqlite3")
         ended = subprocess.run(
             [sys.executable, *commands[server]], cwd=settings.BASE_DIR, env=environment,
             capture_output=True, text=True, timeout=120, check=False,
