@@ -175,7 +175,7 @@ class CountSheet(ScopedPage):
         counted = "" if line.counted_quantity is None else str(line.counted_quantity)
         percent = None
         if line.difference is not None and line.book_quantity:
-            percent = line.difference / line.book_quantity
+            percent = abs(line.difference / line.book_quantity)
         return SheetLine(
             line=line,
             typed=typed.get(line.product_id, counted),

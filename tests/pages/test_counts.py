@@ -181,7 +181,7 @@ class TestDecision:
         client = as_user(bob)
         shown = client.get(reverse("stock-count", args=[waiting.pk]))
         (row,) = shown.context["lines"]
-        assert (row.line.difference, row.percent) == (-40, -0.4)
+        assert (row.line.difference, row.percent) == (-40, 0.4)
         assert "−€124.00" in shown.content.decode()
         client.post(step_at(waiting, "approve"), {"version": waiting.version})
         assert StockLevel.objects.get(product=product).on_hand == 60
