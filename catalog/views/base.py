@@ -58,6 +58,8 @@ class ListPage(Page):
     title: ClassVar[Any] = ""
     lead: ClassVar[Any] = ""
     empty_text: ClassVar[Any] = ""
+    # the table whose export holds the same rows; the filters of the page go along
+    export_table: ClassVar[str] = ""
 
     def get_queryset(self) -> QuerySet[Any]:
         raise NotImplementedError
@@ -81,6 +83,7 @@ class ListPage(Page):
             "title": self.title,
             "lead": self.lead,
             "empty_text": self.empty_text,
+            "export_table": self.export_table,
             "table": table,
             "filters": filters,
             "chips": filter_chips(filters, self.request) if filters is not None else [],

@@ -23,6 +23,7 @@ LAST_DELIVERIES = 10
 class ProductList(ScopedListPage):
     permission_required = "catalog.view_product"
     table_class = ProductTable
+    export_table = "products"
     filterset_class = ProductFilter
     title = _("Products")
     empty_text = _("Products come with an import, through the API, or in the administration.")
@@ -55,6 +56,7 @@ class ProductDetail(ScopedPage):
 class SupplierList(ScopedListPage):
     permission_required = "catalog.view_supplier"
     table_class = SupplierTable
+    export_table = "suppliers"
     filterset_class = SupplierFilter
     title = _("Suppliers")
 

@@ -156,6 +156,23 @@ def test_an_export_follows_the_filters_of_its_page(as_user, alice):
     assert client.get(reverse("table-export", args=["products"]) + "?format=pdf").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("page", "table"),
+    [
+        ("products", "products"), ("suppliers", "suppliers"), ("stock", "counts"),
+        ("purchase-orders", "purchase_orders"),
+    ],
+)  # fmt: skip
+def test_lists_offer_their_rows_as_a_file(as_user, alice, page, table):
+    client = as_user(alice)
+    text = client.get(reverse(page) + "?q=mug").content.decode()
+    (address,) = [
+        part.split('"')[0] for part in text.split('href="') if f"/{table}/export/" in part[:60]
+    ]
+    assert "q=mug" in address
+    assert client.get(address.replace("&amp;", "&")).status_code == 200
+
+
 def test_a_spreadsheet_holds_texts_as_texts(as_user, alice):
     ProductFactory(sku="A", name="=1+1")
     answer = as_user(alice).get(reverse("table-export", args=["products"]) + "?format=xlsx")
