@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from catalog.admin.base import MasterDataAdmin
-from catalog.models import Region, Supplier, SupplierClosure, SupplierProduct
+from catalog.models import PriceBreak, Region, Supplier, SupplierClosure, SupplierProduct
 
 
 class ClosureInline(admin.TabularInline):
@@ -17,6 +17,11 @@ class SupplierAdmin(MasterDataAdmin):
     list_filter = ["is_active", "is_assumed", "currency"]
     search_fields = ["code", "name", "email"]
     inlines = [ClosureInline]
+
+
+class PriceBreakInline(admin.TabularInline):
+    model = PriceBreak
+    extra = 0
 
 
 @admin.register(SupplierProduct)
@@ -37,6 +42,7 @@ class SupplierProductAdmin(MasterDataAdmin):
         "supplier_sku",
     ]
     autocomplete_fields = ["product", "supplier"]
+    inlines = [PriceBreakInline]
 
 
 @admin.register(SupplierClosure)

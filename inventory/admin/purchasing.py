@@ -14,14 +14,23 @@ from django.utils.translation import ngettext
 from catalog.admin.base import ReadOnlyInline, tell_error
 from inventory.admin.base import ScopedReadOnlyAdmin, VersionedAdmin
 from inventory.exceptions import StaleVersion
-from inventory.models import PurchaseOrder, PurchaseOrderLine, Receipt, ReceiptLine
+from inventory.models import (
+    MergedSuggestion,
+    PurchaseOrder,
+    PurchaseOrderLine,
+    Receipt,
+    ReceiptLine,
+)
 from inventory.services import purchasing
 from inventory.services.duties import describe
 
 
 class LineInline(ReadOnlyInline):
     model = PurchaseOrderLine
-    fields = ["product", "quantity", "received_quantity", "unit_cost", "expected_on", "suggestion"]
+    fields = [
+        "product", "quantity", "rounding_note", "confirmed_quantity", "confirmed_on",
+        "received_quantity", "unit_cost", "expected_on", "suggestion",
+    ]  # fmt: skip
     readonly_fields = fields
 
 
@@ -42,7 +51,9 @@ class PurchaseOrderAdmin(VersionedAdmin):
         "return_to_draft",
         "send",
         "receive_all",
-        "close_short",
+        "hold",
+        "resume",
+        "close",
         "cancel",
     ]
 
@@ -78,9 +89,18 @@ class PurchaseOrderAdmin(VersionedAdmin):
 
         self._each(request, queryset, receive)
 
-    @admin.action(description=_("Close short"), permissions=["send"])
-    def close_short(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
-        self._each(request, queryset, purchasing.close_short)
+    # closing short needs a reason: that is done on the page of the order
+    @admin.action(description=_("Hold"), permissions=["send"])
+    def hold(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        self._each(request, queryset, purchasing.hold_order)
+
+    @admin.action(description=_("Take the hold off"), permissions=["send"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        self._each(request, queryset, purchasing.resume_order)
+
+    @admin.action(description=_("Close"), permissions=["send"])
+    def close(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
+        self._each(request, queryset, purchasing.close_order, at=timezone.now())
 
     @admin.action(description=_("Cancel"), permissions=["send"])
     def cancel(self, request: HttpRequest, queryset: QuerySet[PurchaseOrder]) -> None:
@@ -128,6 +148,18 @@ class PurchaseOrderLineAdmin(ScopedReadOnlyAdmin):
     search_fields = ["order__number", "product__sku"]
 
 
+@admin.register(MergedSuggestion)
+class MergedSuggestionAdmin(ScopedReadOnlyAdmin):
+    scope_paths = {
+        "product": "line__product",
+        "warehouse": "line__order__warehouse",
+        "supplier": "line__order__supplier",
+    }
+    list_display = ["line", "suggestion", "quantity"]
+    list_select_related = ["line", "suggestion"]
+    search_fields = ["line__order__number", "line__product__sku"]
+
+
 class ReceiptLineInline(ReadOnlyInline):
     model = ReceiptLine
     fields = ["order_line", "quantity", "movement"]
@@ -137,7 +169,7 @@ class ReceiptLineInline(ReadOnlyInline):
 @admin.register(Receipt)
 class ReceiptAdmin(ScopedReadOnlyAdmin):
     scope_paths = {"product": None, "warehouse": "order__warehouse", "supplier": "order__supplier"}
-    list_display = ["id", "order", "received_at", "delivery_note", "by"]
+    list_display = ["id", "order", "received_at", "delivery_note", "by", "reversed_at"]
     list_select_related = ["order", "by"]
     search_fields = ["order__number", "delivery_note"]
     inlines = [ReceiptLineInline]
