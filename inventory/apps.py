@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from catalog.erasure import register_eraser
+from catalog.product_checks import register_product_check
 from catalog.runs import register_run_kind, register_schedule
 
 
@@ -22,6 +23,7 @@ class InventoryConfig(AppConfig):
         )
         # before the nightly plan, which reads them
         register_schedule("suppliers.lead_times", kind="suppliers.lead_times", daily_at="01:30")
+        register_product_check("inventory.services.lots.check_lots_switch")
         register_run_kind(
             "ledger.seal",
             executor="inventory.services.seals.execute_seal",

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.fields import MoneyField
+from catalog.product_checks import check_product
 
 validate_code = RegexValidator(
     r"^[^@\s][^@]*$", _("A code may not be empty, start with a space or contain “@”.")
@@ -110,6 +111,9 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku} {self.name}"
+
+    def clean(self) -> None:
+        check_product(self)
 
 
 class ProductRelation(models.Model):

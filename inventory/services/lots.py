@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from catalog.models import Product
 from inventory.exceptions import InsufficientStock
 from inventory.models import Lot, LotEntry, LotLevel, StockLevel, StockMovement
 from inventory.services.ledger_statements import add_to_rows
@@ -106,6 +107,19 @@ def write_lots(*, plan: LotPlan | None, movements: Sequence[StockMovement]) -> N
         LotLevel._meta.db_table, ("on_hand",), [(ids[key], added) for key, added in changes.items()]
     )
     LotEntry.objects.bulk_create(entries, batch_size=300)
+
+
+def check_lots_switch(product: Product) -> None:
+    """Refuse to begin or end keeping lots while pieces are on hand: they would belong to no lot, or to a dead one."""
+    if product.pk is None:
+        return
+    before = Product.objects.filter(pk=product.pk).values_list("tracks_lots", flat=True).first()
+    on_hand = StockLevel.objects.filter(product_id=product.pk, on_hand__gt=0)
+    if before is not None and before != product.tracks_lots and on_hand.exists():
+        raise ValidationError(
+            {"tracks_lots": _("Lots begin and end only while nothing is on hand.")},
+            code="lots_on_hand",
+        )
 
 
 def shares_of_movement(movement: StockMovement) -> tuple[LotShare, ...]:

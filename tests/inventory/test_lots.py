@@ -200,10 +200,14 @@ def test_lots_begin_and_end_while_nothing_is_on_hand(shelf, post, milk):
     milk.tracks_lots = False
     with pytest.raises(IntegrityError, match="nothing is on hand"), transaction.atomic():
         milk.save()
+    with pytest.raises(ValidationError) as error:
+        milk.full_clean()
+    assert list(error.value.message_dict) == ["tracks_lots"]
     with lifted_guards(RowRule), transaction.atomic():
         milk.save()
         transaction.set_rollback(True)
     post(-12)
+    milk.full_clean()
     milk.save()
 
 
