@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -48,9 +49,15 @@ class Installation:
             f"""
 import json
 from django.utils import timezone
+from django.contrib.auth.models import Group, User
 from catalog.models import Product
-from inventory.models import Warehouse
+from config.roles import setup_roles
+from inventory.models import UserScope, Warehouse
 from inventory.services.ledger import open_ledger
+setup_roles()
+user = User.objects.create(username="shop")
+user.groups.add(Group.objects.get(name="shop"))
+UserScope.objects.create(user=user)
 warehouse = Warehouse.objects.create(code="MAIN", name="Main")
 product = Product.objects.create(sku="MUG-1", name="Mug", unit_cost=3)
 open_ledger(warehouse=warehouse, balances={{product.pk: {STOCK}}}, at=timezone.now())
@@ -77,17 +84,34 @@ print(json.dumps({{"product": product.pk, "warehouse": warehouse.pk}}))
             if line.startswith(word + " ")
         }
 
-    def movements(self):
-        """Key → number of ledger rows with it."""
-        return self.python(
-            """
+    def effects(self, verb):
+        """Key → how often it took effect: ledger rows, or shipped orders with just one movement."""
+        return self.python(EFFECTS[verb])
+
+    def settle(self, verb, keys, stock):
+        """Ask again for what has no acknowledgement, with the same keys."""
+        client = self.start_client("settle", verb=verb, keys=sorted(keys), **stock)
+        assert client.wait(120) == 0
+
+
+EFFECTS = {
+    "movement": """
 import json
 from collections import Counter
 from inventory.models import StockMovement
 keys = StockMovement.objects.filter(kind="sale").values_list("idempotency_key", flat=True)
 print(json.dumps(Counter(keys)))
-"""
-        )
+""",
+    "order": """
+import json
+from collections import Counter
+from inventory.models import CustomerOrder, StockMovement
+moved = Counter(StockMovement.objects.filter(kind="sale").values_list("document", flat=True))
+orders = CustomerOrder.objects.filter(state="shipped")
+assert set(moved) <= {str(order) for order in orders}
+print(json.dumps({order.order_ref: moved[str(order)] for order in orders}))
+""",
+}
 
 
 def wait_until(condition, seconds=60):
@@ -112,21 +136,19 @@ def sqlite_installation(tmp_path):
 class PostgresServer:
     """A server of our own, so that killing it harms nobody else."""
 
-    def __init__(self, folder):
+    def __init__(self):
         self.binaries = PG_BINARIES[-1]
-        self.data = folder / "pg"
+        # not below pytest's own folder: every session of pytest closes that to other users again
+        self.folder = Path(tempfile.mkdtemp(prefix="granary-pg-"))
+        self.data = self.folder / "data"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.folder = folder
-        # the server refuses to run as root; its user has to reach the folder
-        self.user = [] if os.getuid() else ["setpriv", "--reuid=postgres", "--regid=postgres",
-                                            "--init-groups"]  # fmt: skip
-        if self.user:
-            self.data.mkdir()
-            shutil.chown(self.data, "postgres", "postgres")
-            for parent in [self.data, *self.data.parents][:4]:
-                parent.chmod(parent.stat().st_mode | 0o011)
+        # the server refuses to run as root
+        self.user = []
+        if os.getuid() == 0:
+            self.user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+            shutil.chown(self.folder, "postgres", "postgres")
         self.run("initdb", "-D", self.data, "-A", "trust", "-U", "granary", "--no-sync")
 
     @property
@@ -169,13 +191,14 @@ class PostgresServer:
 
     def stop(self):
         self.run("pg_ctl", "-D", self.data, "-m", "immediate", "stop", check=False)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @pytest.fixture
-def postgres_server(tmp_path):
+def postgres_server():
     if not PG_BINARIES:
         pytest.skip("no PostgreSQL server programs on this machine")
-    server = PostgresServer(tmp_path)
+    server = PostgresServer()
     server.start()
     yield server
     server.stop()
