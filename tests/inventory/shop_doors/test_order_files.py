@@ -7,7 +7,7 @@ import pytest
 
 from inventory.engine.order_files import FileLimits, ReadOptions, parse_file, parse_message
 from inventory.engine.sales_files import FileRefused
-from tests.inventory.shop_messages import (
+from tests.inventory.shop_doors.messages import (
     GRANARY_HEADING,
     SHOPIFY_HEADING,
     WOO_HEADING,

@@ -5,7 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-import time_machine
 from django.apps import apps
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
@@ -33,26 +32,10 @@ from recommendations.models import Event, ShownList, Visitor
 from recommendations.services import forgetting
 from recommendations.services.events import record_events
 from tests.factories import CustomerFactory, RegionFactory, WarehouseFactory
-from tests.inventory.shop_messages import woo_order
+from tests.inventory.shop_doors.messages import woo_order
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 KEY = "cust-4711-key"
-
-
-@pytest.fixture(autouse=True)
-def _clock(noon):
-    with time_machine.travel(noon, tick=True):
-        yield
-
-
-@pytest.fixture
-def shop(make_user):
-    return make_user("shop", "shop")
-
-
-@pytest.fixture
-def admin(make_user):
-    return make_user("root", "admin")
 
 
 @pytest.fixture

@@ -5,6 +5,10 @@ import hashlib
 import hmac
 import json
 
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
 WOO_HEADING = (
     "order_id,order_number,order_date,paid_date,status,order_currency,customer_id,customer_email,"
     "billing_first_name,billing_address_1,billing_country,order_total,payment_method,transaction_id,"
@@ -99,3 +103,27 @@ def stamp(secret, body, seconds):
     """What Granary's own format sends."""
     signed = hmac.new(secret.encode(), f"{seconds}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={seconds},v1={signed}"
+
+
+SECRET = "a secret of sixteen or more"
+SIGNED = {"woocommerce": "X-WC-Webhook-Signature", "shopify": "X-Shopify-Hmac-Sha256"}
+DELIVERY = {
+    "woocommerce": "X-WC-Webhook-Delivery-ID", "shopify": "X-Shopify-Webhook-Id",
+    "granary": "X-Granary-Delivery",
+}  # fmt: skip
+BODIES = {"woocommerce": woo_order, "shopify": shopify_order, "granary": granary_order}
+
+
+def send(
+    kind, body, *, delivery="d-1", code="", signed=None, content_type="application/json", **headers
+):
+    body = body if isinstance(body, bytes) else as_body(body)
+    if kind == "granary":
+        given = stamp(SECRET, body, int(timezone.now().timestamp())) if signed is None else signed
+        name = "X-Granary-Signature"
+    else:
+        given, name = signature(SECRET, body) if signed is None else signed, SIGNED[kind]
+    return Client().post(
+        reverse("api:webhook", args=[code or kind]), body, content_type=content_type,
+        headers={name: given, DELIVERY[kind]: delivery, **headers},
+    )  # fmt: skip
