@@ -45,6 +45,14 @@ class SupplierProductAdmin(MasterDataAdmin):
     inlines = [PriceBreakInline]
 
 
+@admin.register(PriceBreak)
+class PriceBreakAdmin(MasterDataAdmin):
+    list_display = ["supplier_product", "min_quantity", "unit_cost"]
+    list_select_related = ["supplier_product__supplier", "supplier_product__product"]
+    search_fields = ["supplier_product__product__sku", "supplier_product__supplier__code"]
+    raw_id_fields = ["supplier_product"]
+
+
 @admin.register(SupplierClosure)
 class SupplierClosureAdmin(MasterDataAdmin):
     list_display = ["supplier", "starts_on", "ends_on", "reason"]
