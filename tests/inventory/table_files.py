@@ -1,6 +1,5 @@
 """Files of tables for tests: sent, checked, applied, read back."""
 
-import io
 from datetime import timedelta
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -62,7 +61,3 @@ def faults(row):
 
 def csv_text(*lines):
     return "".join(f"{line}\r\n" for line in lines)
-
-
-def in_memory(data):
-    return io.BytesIO(data)

@@ -19,80 +19,28 @@ from catalog.models import (
 from catalog.services.prices import set_price
 from inventory.exceptions import NotAllowed
 from inventory.models import (
-    CustomerOrder,
-    LotLevel,
-    StockCount,
-    StockLevel,
-    StockMovement,
     TableImport,
     UserScope,
 )
 from inventory.selectors.scope import scope_of
-from inventory.services.ledger import open_ledger, post_movement
-from inventory.services.tables import TABLES, request_apply
-from inventory.services.verification import verify_ledger
+from inventory.services.tables import TABLES, request_apply, run_import
 from tests.factories import (
     CategoryFactory,
     ProductFactory,
     SupplierFactory,
-    SupplierProductFactory,
     WarehouseFactory,
 )
-from tests.inventory.table_files import apply, bring, counts, csv_text, exported, faults, send
+from tests.inventory.table_files import (
+    apply,
+    bring,
+    counts,
+    csv_text,
+    exported,
+    faults,
+    send,
+)
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def media(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "media"
-
-
-@pytest.fixture
-def boss(make_user):
-    user = make_user("boss", "admin")
-    user.is_superuser = True
-    user.save()
-    return user
-
-
-@pytest.fixture
-def company(boss, noon, warehouse, supplier):
-    """A row of every table, with what is hard to write down."""
-    home = CategoryFactory(code="HOME", name="Home, sweet “home”")
-    CategoryFactory(code="CUPS", name="=1+1", parent=home)
-    mug = ProductFactory(
-        sku="MUG-1", name="'=HYPERLINK(\"x\")", category=home, description="two\r\nlines\twith a tab",
-        unit_cost=Decimal("3.1001"), listed_on=date(2026, 1, 2),
-    )  # fmt: skip
-    ProductFactory(sku="-CUP", name="+cup", successor=mug, unit_cost=None, list_price=None)
-    ProductFactory(sku="MILK", name=" Milch ü ", tracks_lots=True)
-    supplier.order_weekdays = [0, 4]
-    supplier.save()
-    terms = SupplierProductFactory(
-        supplier=supplier, product=mug, max_order_quantity=240, rounding="nearest",
-        valid_from=date(2026, 1, 1), lead_time_sd_days=0.1,
-    )  # fmt: skip
-    PriceBreak.objects.create(supplier_product=terms, min_quantity=48, unit_cost=Decimal("2.9"))
-    set_price(product=mug, amount=Decimal("7.3"), currency="EUR", valid_from=date(2026, 1, 1))
-    set_price(product=mug, amount=Decimal("7.9"), currency="EUR", valid_from=date(2026, 6, 1))
-    ExchangeRate.objects.create(
-        currency="USD", base_currency="EUR", valid_on=date(2026, 1, 1), rate=Decimal("0.91234567")
-    )
-    opening = csv_text(
-        "sku,warehouse,quantity,lot,expires_on",
-        "MUG-1,MAIN,30,,",
-        "MILK,MAIN,5,A1,2027-01-31",
-        "MILK,MAIN,7,A2,",
-    )
-    bring("opening_stock", opening, by=boss, at=noon)
-    order = csv_text(
-        "channel,order_ref,line,placed_at,sku,warehouse,quantity,unit_price,currency,customer_key",
-        "shop,1001,1,2026-11-23T11:00:00+00:00,MUG-1,MAIN,3,7.90,EUR,c-7",
-        "shop,1001,2,2026-11-23T11:00:00+00:00,MILK,MAIN,2,1.05,EUR,c-7",
-    )
-    bring("customer_orders", order, by=boss, at=noon + timedelta(minutes=1))
-    return mug
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 
 
 IMPORTED = [name for name, table in TABLES.items() if table.session is not None]
@@ -274,130 +222,6 @@ def test_terms_keep_their_rules(boss, noon, supplier, product):
     ]  # fmt: skip
 
 
-# --- stock ------------------------------------------------------------------------------------------
-
-
-def test_opening_stock_starts_ledgers(company, boss, noon, warehouse):
-    warehouse.refresh_from_db()
-    assert warehouse.ledger_start == noon
-    assert StockLevel.objects.get(product=company).on_hand == 30
-    lots = dict(LotLevel.objects.values_list("lot__code", "on_hand"))
-    assert lots == {"A1": 5, "A2": 7}
-    assert verify_ledger() == []
-
-
-def test_opening_stock_is_not_a_way_round_the_ledger(company, boss, noon, warehouse):
-    text = csv_text(
-        "sku,warehouse,quantity,lot,expires_on",
-        "MUG-1,MAIN,31,,",
-        "MILK,MAIN,5,A1,2027-02-01",
-        "-CUP,MAIN,4,A1,",
-        "NO,MAIN,1,,",
-        "-CUP,NO,1,,",
-        "-CUP,MAIN,-1,,",
-    )
-    row = send("opening_stock", text, by=boss, at=noon + timedelta(hours=1))
-    assert faults(row) == [
-        (2, "quantity", "opened_otherwise"), (3, "expires_on", "lot_expiry"),
-        (4, "lot", "lot_without_lots"), (5, "sku", "unknown"), (6, "warehouse", "unknown"),
-        (7, "quantity", "too_small"),
-    ]  # fmt: skip
-
-
-def test_a_product_that_has_moved_is_counted_and_not_opened(boss, noon, warehouse):
-    product = ProductFactory(sku="A")
-    open_ledger(warehouse=warehouse, balances={}, at=noon)
-    post_movement(
-        product_id=product.pk, warehouse_id=warehouse.pk, kind="adjustment", quantity=2, at=noon,
-        idempotency_key="x",
-    )  # fmt: skip
-    row = send("opening_stock", csv_text("sku,warehouse,quantity", "A,MAIN,5"), by=boss, at=noon)
-    assert faults(row) == [(2, "sku", "moved_already")]
-
-
-def test_a_product_new_to_a_running_ledger_is_opened_at_its_beginning(boss, noon, warehouse):
-    product = ProductFactory(sku="A")
-    open_ledger(warehouse=warehouse, balances={}, at=noon)
-    text = csv_text("sku,warehouse,quantity", "A,MAIN,5")
-    bring("opening_stock", text, by=boss, at=noon + timedelta(days=1))
-    movement = StockMovement.objects.get(product=product)
-    assert (movement.at, movement.recorded_at) == (noon, noon + timedelta(days=1, seconds=1))
-    warehouse.open_from = noon + timedelta(hours=1)
-    warehouse.save()
-    ProductFactory(sku="B")
-    row = send("opening_stock", csv_text("sku,warehouse,quantity", "B,MAIN,5"), by=boss, at=noon)
-    assert faults(row) == [(2, "warehouse", "closed_period")]
-
-
-def test_a_zero_opens_a_balance_once(boss, noon, warehouse):
-    ProductFactory(sku="A")
-    text = csv_text("sku,warehouse,quantity", "A,MAIN,0")
-    assert counts(bring("opening_stock", text, by=boss, at=noon)) == (1, 0, 0, 0)
-    assert StockLevel.objects.get().on_hand == 0
-    assert counts(bring("opening_stock", text, by=boss, at=noon)) == (0, 0, 1, 0)
-
-
-def test_counts_post_the_difference_to_the_books(company, boss, noon, settings):
-    later = noon + timedelta(hours=2)
-    text = csv_text("sku,warehouse,counted", "MUG-1,MAIN,28", "MILK,MAIN,12")
-    row = bring("counts", text, by=boss, at=later)
-    assert counts(row) == (0, 1, 1, 0)
-    count = StockCount.objects.get()
-    assert count.lines.get().difference == -2
-    again = bring("counts", text, by=boss, at=later + timedelta(hours=1))
-    assert counts(again) == (0, 0, 2, 0)
-    assert StockCount.objects.count() == 1
-
-
-def test_a_count_file_is_counted_once_even_when_stock_has_moved(company, boss, noon, warehouse):
-    later = noon + timedelta(hours=2)
-    text = csv_text("sku,warehouse,counted", "MUG-1,MAIN,31")
-    bring("counts", text, by=boss, at=later)
-    post_movement(
-        product_id=company.pk, warehouse_id=warehouse.pk, kind="issue", quantity=-1,
-        at=later + timedelta(hours=1), idempotency_key="later",
-    )  # fmt: skip
-    again = bring("counts", text, by=boss, at=later + timedelta(hours=2))
-    assert counts(again) == (0, 0, 1, 0)
-
-
-# --- orders -----------------------------------------------------------------------------------------
-
-
-def test_orders_reserve_stock_and_never_change(company, boss, noon):
-    order = CustomerOrder.objects.get()
-    assert (order.customer.key, order.lines.count()) == ("c-7", 2)
-    assert StockLevel.objects.get(product=company).reserved == 3
-    head = (
-        "channel,order_ref,line,placed_at,sku,warehouse,quantity,unit_price,currency,customer_key"
-    )
-    text = csv_text(
-        head,
-        "shop,1001,1,2026-11-23T11:00:00+00:00,MUG-1,MAIN,4,7.90,EUR,c-7",
-        "shop,1001,9,2026-11-23T11:00:00+00:00,MUG-1,MAIN,4,7.90,EUR,c-7",
-        "shop,1002,1,2026-11-23T11:00:00+00:00,MUG-1,MAIN,1,7.90,EUR,c-8",
-        "shop,1002,2,2026-11-23T11:00:00+00:00,MUG-1,MAIN,1,7.90,USD,c-8",
-    )
-    row = send("customer_orders", text, by=boss, at=noon + timedelta(hours=1))
-    assert faults(row) == [
-        (2, "quantity", "order_known_otherwise"), (3, "line", "not_in_order"),
-        (5, "currency", "other_header"),
-    ]  # fmt: skip
-
-
-def test_rules_of_an_order_are_told_before_anything_is_written(company, boss, noon):
-    Product.objects.filter(sku="MILK").update(lifecycle="discontinued")
-    text = csv_text(
-        "channel,order_ref,line,placed_at,sku,warehouse,quantity,unit_price,currency,payment",
-        "shop,7,1,2027-11-23T11:00:00+00:00,MUG-1,MAIN,1,7.90,EUR,",
-        "shop,8,1,2026-11-23T11:00:00+00:00,MILK,MAIN,1,7.90,EUR,refunded",
-    )
-    row = send("customer_orders", text, by=boss, at=noon)
-    assert faults(row) == [
-        (2, "placed_at", "refused"), (3, "sku", "not_sold"), (3, "payment", "choice"),
-    ]  # fmt: skip
-
-
 # --- who may, and what they see -----------------------------------------------------------------------
 
 
@@ -423,8 +247,6 @@ def test_a_right_that_was_taken_away_meanwhile_counts(alice, noon):
     request_apply(import_id=row.pk, by=alice, at=noon)
     alice.groups.clear()
     row = TableImport.objects.select_related("by").get(pk=row.pk)
-    from inventory.services.tables import run_import
-
     with pytest.raises(ValidationError):
         run_import(table_import=row, at=noon)
     assert not Category.objects.exists()
