@@ -70,6 +70,12 @@ MENU = (
             ),
             Entry(_("Transfers"), "transfer", "transfers", "inventory.view_transfer"),
             Entry(_("Counts"), "clipboard-list", "stock-counts", "inventory.view_stockcount"),
+            Entry(
+                _("Discrepancies"),
+                "alert-triangle",
+                "stock-discrepancies",
+                "inventory.view_stockdiscrepancy",
+            ),
             Entry(_("Closed periods"), "lock", "closed-periods", "inventory.close_period"),
         ),
     ),

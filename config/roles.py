@@ -30,7 +30,8 @@ VIEW_INVENTORY = (
     "inventory.view_receiptline", "inventory.view_lot", "inventory.view_lotlevel",
     "inventory.view_customerorder", "inventory.view_customerorderline",
     "inventory.view_reservation", "inventory.view_shipment", "inventory.view_stockdocument",
-    "inventory.view_transfer", "inventory.view_stockcount", "inventory.view_tableimport",
+    "inventory.view_transfer", "inventory.view_stockcount", "inventory.view_stockcountline",
+    "inventory.view_tableimport",
 )  # fmt: skip
 VIEW_FORECASTING = (
     "forecasting.view_artifact", "forecasting.view_backtest", "forecasting.view_forecastrun",
