@@ -70,13 +70,15 @@ ROLES: dict[str, tuple[str, ...]] = {
         "inventory.add_transfer", "inventory.change_transfer", "inventory.add_stockcount",
         "inventory.change_stockcount", "inventory.ship_customerorder",
         "inventory.add_reservation", "inventory.change_reservation", "inventory.view_customer",
+        "inventory.add_customerorder", "inventory.change_customerorder",
+        "inventory.cancel_customerorder",
     ),
     "approver": (
         *VIEW, "inventory.decide_suggestion", "inventory.change_suggestion",
         "inventory.second_approve_suggestion", "inventory.approve_purchaseorder",
         "inventory.approve_stockcount", "inventory.close_period",
         "inventory.backdate_stockmovement", "inventory.reverse_stockmovement",
-        "inventory.view_customer", "catalog.view_auditentry",
+        "inventory.view_customer", "inventory.change_customer", "catalog.view_auditentry",
     ),
     "auditor": (
         *VIEW, "inventory.view_customer", "inventory.view_paymentreport",

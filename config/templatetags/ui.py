@@ -68,6 +68,8 @@ BADGES: dict[str, dict[str, tuple[str, str]]] = {
         "applied": ("green", "circle-check"),
         "done": ("green", "check"),
         "refused": ("red", "ban"),
+        "unchanged": ("secondary", "equal"),
+        "ignored": ("secondary", "minus"),
         "cancelled": ("secondary", "ban"),
         "queued": ("secondary", "clock"),
         "running": ("blue", "loader"),

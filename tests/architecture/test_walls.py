@@ -15,6 +15,7 @@ LINE = ("recommendations", "forecasting", "inventory", "catalog")
 FRONT = ("urls", "views", "api", "admin", "tables", "filters", "forms", "resources", "tasks")
 # Catalog lends every app its log-in by key, its throttle, the base of lists and pages, and the way to start a run.
 LENT = (
+    "catalog.admin.auditing",
     "catalog.admin.base",
     "catalog.tables.base",
     "catalog.views.base",
