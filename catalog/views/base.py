@@ -68,12 +68,16 @@ class ListPage(Page):
         """The values for the filters; a page overrides it where it has defaults of its own."""
         return self.request.GET
 
+    def narrow_filters(self, filters: Any) -> None:
+        """Take away choices that the reader may not see; called before the filters are read."""
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context = super().get_context_data(**kwargs)
         rows = self.get_queryset()
         filters = None
         if self.filterset_class is not None:
             filters = self.filterset_class(self.filter_data(), queryset=rows, request=self.request)
+            self.narrow_filters(filters)
             rows = filters.qs
         table = self.table_class(rows, request=self.request)
         size = page_size(self.request)

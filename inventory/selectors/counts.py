@@ -78,10 +78,16 @@ def discrepancies(*, scope: Scope) -> QuerySet[StockDiscrepancy]:
 
 
 def periods(*, scope: Scope) -> QuerySet[Warehouse]:
-    """Warehouses in scope with ``open_count_number``: how many counts of theirs are not posted yet."""
+    """Warehouses in scope with ``open_count_number``: how many counts of theirs are not posted yet.
+
+    Of the counts that the reader may see, as in ``stock_counts``.
+    """
     unposted = Q(
         stock_counts__state__in=(StockCount.State.OPEN, StockCount.State.AWAITING_APPROVAL)
     )
+    if scope.category_ids is not None or scope.supplier_ids is not None:
+        lines = scope.restrict(StockCountLine.objects.all(), warehouse=None)
+        unposted &= Q(stock_counts__in=lines.values("count"))
     rows = scope.restrict(Warehouse.objects.all(), product=None, warehouse="")
     return rows.annotate(open_count_number=Count("stock_counts", filter=unposted)).order_by(
         F("ledger_start").asc(nulls_last=True), "code"

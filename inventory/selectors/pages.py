@@ -17,6 +17,7 @@ from inventory.models import (
     StockMovement,
     Suggestion,
 )
+from inventory.selectors.purchasing import visible_orders
 from inventory.selectors.scope import Scope
 
 
@@ -132,9 +133,13 @@ def supplier_directory(*, scope: Scope) -> QuerySet[Supplier]:
     """Suppliers in scope with ``product_count`` and ``open_order_count`` (warehouses in scope)."""
     suppliers = scope.restrict(Supplier.objects.all(), product=None, warehouse=None, supplier="")
     is_open = Q(purchase_orders__state__in=PurchaseOrder.OPEN_STATES)
-    if scope.warehouse_ids is not None:
-        is_open &= Q(purchase_orders__warehouse_id__in=scope.warehouse_ids)
+    if scope.warehouse_ids is not None or scope.category_ids is not None:
+        visible = visible_orders(PurchaseOrder.objects.all(), scope=scope)
+        is_open &= Q(purchase_orders__in=visible.values("pk"))
+    is_inside = Q()
+    if scope.category_ids is not None:
+        is_inside = Q(supplier_products__product__category_id__in=scope.category_ids)
     return suppliers.annotate(
-        product_count=Count("supplier_products", distinct=True),
+        product_count=Count("supplier_products", filter=is_inside, distinct=True),
         open_order_count=Count("purchase_orders", filter=is_open, distinct=True),
     )

@@ -1,6 +1,6 @@
 """Purchase orders as lists and pages show them."""
 
-from django.db.models import Count, F, FloatField, QuerySet, Sum, Value
+from django.db.models import Count, Exists, F, FloatField, OuterRef, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Least, NullIf
 
 from catalog.fields import MoneyField
@@ -21,7 +21,20 @@ def orders(*, scope: Scope) -> QuerySet[PurchaseOrder]:
         line_count=Count("lines"),
         value=Sum(F("lines__quantity") * F("lines__unit_cost"), output_field=MoneyField()),
     )
-    return scope.restrict(rows, product=None, supplier="supplier")
+    return visible_orders(rows, scope=scope)
+
+
+def visible_orders(rows: QuerySet[PurchaseOrder], *, scope: Scope) -> QuerySet[PurchaseOrder]:
+    """Return those of the orders that lie in the scope with all their lines.
+
+    An order that also holds goods of other categories is for somebody who sees these too: whoever sends or
+    cancels an order answers for every line of it.
+    """
+    rows = scope.restrict(rows, product=None, supplier="supplier")
+    if scope.category_ids is None:
+        return rows
+    lines = PurchaseOrderLine.objects.filter(order=OuterRef("pk"))
+    return rows.filter(~Exists(lines.exclude(product__category_id__in=scope.category_ids)))
 
 
 def open_orders(*, scope: Scope) -> QuerySet[PurchaseOrder]:
@@ -61,9 +74,9 @@ def order_receipts(*, order: PurchaseOrder) -> QuerySet[Receipt]:
 def receipts(*, scope: Scope) -> QuerySet[Receipt]:
     """Return the receipts with their order and people."""
     rows = Receipt.objects.select_related("order", "by", "reversed_by")
-    return scope.restrict(
-        rows, product=None, warehouse="order__warehouse", supplier="order__supplier"
-    )
+    if scope == Scope.everything():
+        return rows
+    return rows.filter(order__in=visible_orders(PurchaseOrder.objects.all(), scope=scope))
 
 
 def supplier_products(*, scope: Scope) -> QuerySet[SupplierProduct]:

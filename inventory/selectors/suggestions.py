@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from catalog.fields import MoneyField
 from inventory.models import PurchaseOrder, ReasonCode, StockDiscrepancy, Suggestion
+from inventory.selectors.purchasing import visible_orders
 from inventory.selectors.scope import Scope
 
 LINE_VALUE = Case(
@@ -67,9 +68,7 @@ def today_counts(*, scope: Scope, today: date) -> TodayCounts:
     )
     opened = rows.filter(state=Suggestion.State.OPEN)
     urgencies = dict(opened.values_list("urgency").annotate(count=Count("pk")))
-    orders = scope.restrict(
-        PurchaseOrder.objects.all(), product=None, supplier="supplier"
-    ).order_by()
+    orders = visible_orders(PurchaseOrder.objects.all(), scope=scope).order_by()
     order_states = dict(orders.values_list("state").annotate(count=Count("pk")))
     late = orders.filter(
         state__in=(

@@ -9,6 +9,7 @@ from catalog.models import Product
 from catalog.services.audit import plain
 from inventory.exceptions import InvalidTransition, NotAllowed, StaleVersion
 from inventory.models import PurchaseOrder, Suggestion, Transfer, Warehouse
+from inventory.selectors.purchasing import visible_orders
 from inventory.selectors.scope import Scope, scope_of
 
 
@@ -28,7 +29,7 @@ def require_scope(by: Any, row: Suggestion | PurchaseOrder) -> None:
         return
     rows: Any = type(row)._default_manager.filter(pk=row.pk)
     if isinstance(row, PurchaseOrder):
-        inside = scope.restrict(rows, product=None, supplier="supplier")
+        inside = visible_orders(rows, scope=scope)
     else:
         inside = scope.restrict(rows)
     if not inside.exists():

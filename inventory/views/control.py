@@ -150,6 +150,7 @@ class PolicyDetail(ScopedListPage):
     permission_required = "inventory.view_autoapprovalpolicy"
     template_name = "inventory/control/policy.html"
     table_class = AutoApprovedTable
+    empty_text = gettext_lazy("No order was approved without a hand.")
 
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
