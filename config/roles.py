@@ -71,7 +71,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "inventory.change_stockcount", "inventory.ship_customerorder",
         "inventory.add_reservation", "inventory.change_reservation", "inventory.view_customer",
         "inventory.add_customerorder", "inventory.change_customerorder",
-        "inventory.cancel_customerorder",
+        "inventory.cancel_customerorder", "inventory.add_tableimport",
     ),
     "approver": (
         *VIEW, "inventory.decide_suggestion", "inventory.change_suggestion",
