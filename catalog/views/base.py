@@ -9,6 +9,7 @@ from django import forms
 from django.contrib.auth.mixins import PermissionRequiredMixin
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
+from django.core.paginator import EmptyPage, PageNotAnInteger
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -81,7 +82,8 @@ class ListPage(Page):
             rows = filters.qs
         table = self.table_class(rows, request=self.request)
         size = page_size(self.request)
-        django_tables2.RequestConfig(self.request, paginate={"per_page": size}).configure(table)
+        django_tables2.RequestConfig(self.request, paginate=False).configure(table)
+        show_page(table, self.request, size)
         return {
             **context,
             "title": self.title,
@@ -94,6 +96,22 @@ class ListPage(Page):
             "page_size": size,
             "page_sizes": PAGE_SIZES,
         }
+
+
+def show_page(table: django_tables2.Table, request: HttpRequest, size: int) -> None:
+    """Show the page that the address asks for: the first one for nonsense, the last one beyond the end.
+
+    The size is one of ours, whatever the address says.
+    """
+    try:
+        table.paginate(page=request.GET.get("page", 1), per_page=size)
+    except PageNotAnInteger:
+        table.page = table.paginator.page(1)
+    except EmptyPage:
+        number = str(request.GET.get("page", ""))
+        table.page = table.paginator.page(
+            1 if number.startswith("-") else table.paginator.num_pages
+        )
 
 
 def page_size(request: HttpRequest) -> int:

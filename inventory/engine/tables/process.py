@@ -121,7 +121,9 @@ class _Child:
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
 
-        self.messages = self._messages()  # one stream: who reads on goes on where the last one stopped
+        self.messages = (
+            self._messages()
+        )  # one stream: who reads on goes on where the last one stopped
 
     def _messages(self) -> Iterator[Any]:
         assert self.process.stdout is not None
