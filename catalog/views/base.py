@@ -80,9 +80,8 @@ class ListPage(Page):
             filters = self.filterset_class(self.filter_data(), queryset=rows, request=self.request)
             self.narrow_filters(filters)
             rows = filters.qs
-        table = self.table_class(rows, request=self.request)
+        table = self.table_class(rows)
         size = page_size(self.request)
-        django_tables2.RequestConfig(self.request, paginate=False).configure(table)
         show_page(table, self.request, size)
         return {
             **context,
@@ -99,10 +98,11 @@ class ListPage(Page):
 
 
 def show_page(table: django_tables2.Table, request: HttpRequest, size: int) -> None:
-    """Show the page that the address asks for: the first one for nonsense, the last one beyond the end.
+    """Sort a table and show the page that the address asks for: nonsense is the first, too far the last.
 
-    The size is one of ours, whatever the address says.
+    The table must have been made without the request: it would take any size of page from it.
     """
+    django_tables2.RequestConfig(request, paginate=False).configure(table)
     try:
         table.paginate(page=request.GET.get("page", 1), per_page=size)
     except PageNotAnInteger:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import django_tables2
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -11,7 +10,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from catalog.models import Product
-from catalog.views.base import page_size
+from catalog.views.base import page_size, show_page
 from inventory.filters.stock import StockFilter
 from inventory.models import StockDiscrepancy, StockLevel, Suggestion, Warehouse
 from inventory.selectors.demand import daily_series
@@ -59,10 +58,8 @@ class StockItem(ScopedPage):
             raise Http404
         at = {"product_id": product.pk, "warehouse_id": warehouse.pk}
         rows = movements(scope=self.scope, **at)
-        table = MovementTable(rows, request=self.request)
-        django_tables2.RequestConfig(
-            self.request, paginate={"per_page": page_size(self.request)}
-        ).configure(table)
+        table = MovementTable(rows)
+        show_page(table, self.request, page_size(self.request))
         today = context["today"]
         series = daily_series(
             scope=self.scope, **at, since=today - timedelta(days=CHART_DAYS), until=today

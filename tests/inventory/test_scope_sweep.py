@@ -123,7 +123,8 @@ def test_no_foreign_row_is_written(client, home, foreign):
         data: dict[str, Any] = {"data": body}
         if is_json:
             data["content_type"] = "application/json"
-        answer = send(address, **data, headers={"If-Match": '"1"'})
+        headers = {"If-Match": '"1"', "Idempotency-Key": f"sweep-{tried}"}
+        answer = send(address, **data, headers=headers)
         tried += 1
         told = leaks(answer.content.decode("utf-8", "replace"), address + str(body))
         now = foreign_rows(foreign)
