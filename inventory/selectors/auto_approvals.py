@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Count, ExpressionWrapper, F, Q, QuerySet, Sum
 
 from catalog.fields import MoneyField
 from catalog.models import Category, Run
@@ -13,6 +14,7 @@ from inventory.models import AutoApprovalPolicy, Decision, Suggestion
 from inventory.selectors.scope import Scope
 
 RUN_KIND = "orders.auto_approve"
+VALUE = ExpressionWrapper(F("quantity") * F("suggestion__unit_cost"), output_field=MoneyField())
 # what a person did with a row of the sample
 AGREED = (Decision.Action.APPROVE, Decision.Action.SECOND_APPROVE)
 DIFFERED = (Decision.Action.OVERRIDE, Decision.Action.REJECT, Decision.Action.SECOND_REJECT)
@@ -64,9 +66,21 @@ def approved_by_policies(
             warehouse="suggestion__warehouse",
             supplier="suggestion__supplier",
         )
-        .annotate(value=F("quantity") * F("suggestion__unit_cost"))
+        .annotate(value=VALUE)
         .order_by("-at", "-id")
     )
+
+
+def approved_totals(rows: QuerySet[Decision]) -> dict[int, dict[str, Any]]:
+    """Return policy id → ``lines`` and ``value`` of decisions that policies took."""
+    sums = rows.order_by().values("policy_id").annotate(
+        lines=Count("pk"),
+        total=Sum(VALUE),
+    )  # fmt: skip
+    return {
+        policy: {"lines": lines, "value": total}
+        for policy, lines, total in sums.values_list("policy_id", "lines", "total")
+    }
 
 
 def sample_result(*, scope: Scope, policy: AutoApprovalPolicy, since: datetime) -> SampleResult:
@@ -110,9 +124,9 @@ def candidates(*, policy: AutoApprovalPolicy) -> list[Suggestion]:
 
 def approved_since(*, policy: AutoApprovalPolicy, since: datetime) -> Decimal:
     """Return the value that a policy has approved since a moment."""
-    total = Decision.objects.filter(policy=policy, at__gt=since).aggregate(
-        value=Sum(F("quantity") * F("suggestion__unit_cost"), output_field=MoneyField())
-    )["value"]
+    total = Decision.objects.filter(policy=policy, at__gt=since).aggregate(value=Sum(VALUE))[
+        "value"
+    ]
     return total or Decimal(0)
 
 

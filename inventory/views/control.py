@@ -5,13 +5,12 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from catalog.fields import MoneyField
 from catalog.models import AuditEntry, ExchangeRate
 from catalog.services.exchange_rates import set_rate
 from catalog.views.base import ListPage, describe_permission
@@ -110,12 +109,7 @@ class PolicyList(ScopedPage):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         since = self.at - timedelta(days=SHOWN_DAYS)
         decided = auto_approvals.approved_by_policies(scope=self.scope, since=since)
-        sums = {
-            row["policy_id"]: row
-            for row in decided.order_by()
-            .values("policy_id")
-            .annotate(lines=Count("id"), total=Sum("value", output_field=MoneyField()))
-        }
+        sums = auto_approvals.approved_totals(decided)
         policies = [
             {"row": row, "sums": sums.get(row.pk)}
             for row in auto_approvals.policies(scope=self.scope)
@@ -172,9 +166,7 @@ class PolicyDetail(ScopedListPage):
             "sample": auto_approvals.sample_result(
                 scope=self.scope, policy=self.policy, since=self.since
             ),
-            "totals": self.get_queryset()
-            .order_by()
-            .aggregate(lines=Count("id"), value=Sum("value", output_field=MoneyField())),
+            "totals": auto_approvals.approved_totals(self.get_queryset()).get(self.policy.pk),
             "days": SHOWN_DAYS,
             "may_change": self.request.user.has_perm(auto_approval.CHANGE),
             "four_eyes": four_eyes_required(),

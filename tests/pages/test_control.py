@@ -10,9 +10,11 @@ from django.urls import reverse
 
 from catalog.models import AuditEntry, ExchangeRate
 from inventory.models import AutoApprovalPolicy, UserScope
+from inventory.services.auto_approval_runs import automaton
+from inventory.services.decisions import approve_by_policy
 from inventory.services.purchasing import receive_order
 from inventory.services.suggestions import approve_suggestion, reject_suggestion
-from tests.factories import WarehouseFactory
+from tests.factories import ProductFactory, WarehouseFactory
 from tests.query_budget import assert_query_budget
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -183,3 +185,21 @@ def test_the_suppliers_page_shows_how_long_it_took(as_user, eve, sent_order, dav
     assert "9.0 ± 0.0" in page
     assert "100%" in page.replace(" ", "").replace("\xa0", "")
     assert sent_order.number in page
+
+
+def test_the_page_adds_up_what_a_policy_approved(as_user, bob, propose, warehouse, noon):
+    policy = AutoApprovalPolicy.objects.create(
+        name="p", currency="EUR", max_line_value=300, max_value_per_day=500
+    )
+    grant(bob, "inventory.view_autoapprovalpolicy")
+    for quantity in (72, 84):
+        row = propose(product=ProductFactory(), suggested_quantity=quantity)
+        approve_by_policy(
+            suggestion_id=row.pk, policy=policy, by=automaton(), at=noon, version=row.version
+        )
+    with time_machine.travel(noon):
+        client = as_user(bob)
+        assert "2 · €483.60" in text(client.get(reverse("auto-approvals")))
+        page = text(client.get(reverse("auto-approval", args=[policy.pk])))
+    assert "2 · €483.60" in page
+    assert "€223.20" in page
