@@ -241,6 +241,17 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    # many documents have a "state" and a "kind": each gets the name of its document
+    "ENUM_NAME_OVERRIDES": {
+        "CountKind": "inventory.models.StockCount.Kind",
+        "CountState": "inventory.models.StockCount.State",
+        "CustomerOrderState": "inventory.models.CustomerOrder.State",
+        "PaymentState": "inventory.models.CustomerOrder.Payment",
+        "StockDocumentKind": "inventory.models.StockDocument.Kind",
+        "SuggestionState": "inventory.models.Suggestion.State",
+        "TransferState": "inventory.models.Transfer.State",
+        "TrueOrFalse": ["true", "false"],
+    },
 }
 # Who orders: the head of purchase orders that go to suppliers; address lines are separated by "|".
 COMPANY_NAME = env.str("COMPANY_NAME", default="Granary")

@@ -133,6 +133,7 @@ class CountDetailView(CountView):
 class CountLines(ScopedListView):
     permission_classes = [MayRead]
     serializer_class = shapes.CountLine
+    queryset = StockCountLine.objects.none()  # what the schema is drawn from
 
     def scoped_rows(self) -> QuerySet[StockCountLine]:
         return count_lines(scope=self.scope, count=self.count)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, AuthenticationFailed
@@ -53,7 +54,7 @@ class WebhookView(APIView):
         return "Signature"
 
     @extend_schema(
-        operation_id="receive_webhook", tags=["orders"], request=serializers.DictField(),
+        operation_id="receive_webhook", tags=["orders"], request={"application/json": OpenApiTypes.OBJECT},
         responses={200: WebhookAnswer},
         parameters=[
             OpenApiParameter(name, str, OpenApiParameter.HEADER)

@@ -1,7 +1,7 @@
 """SQLite rebuilds a table to alter it: the guards have to be there afterwards."""
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.backends.sqlite3 import schema
 
 from catalog.guards import install_guards, missing_guards
@@ -34,8 +34,9 @@ def test_a_rebuilt_table_keeps_its_guards():
     assert missing_guards(connection) == []
 
 
-def test_canary_django_alone_loses_them(monkeypatch):
+def test_canary_django_alone_stumbles_over_them(monkeypatch):
     monkeypatch.setattr(DatabaseWrapper, "SchemaEditorClass", schema.DatabaseSchemaEditor)
-    rebuild(StockMovement)
-    assert missing_guards(connection)
+    # a guard of another table reads this one, so that the rebuild stops halfway
+    with pytest.raises(OperationalError, match="guard_"):
+        rebuild(StockMovement)
     install_guards(connection)

@@ -12,7 +12,7 @@ from catalog.services.runs import enqueue_run
 from forecasting.models import Artifact, Backtest
 from inventory.models import ImportBatch
 from tests.architecture.test_routes import routes
-from tests.factories import ProductFactory, SupplierProductFactory
+from tests.factories import ProductFactory, SupplierProductFactory, WarehouseFactory
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -64,7 +64,10 @@ def test_today_tells_a_person_without_a_role_what_to_do(as_user, make_user):
 
 def test_today_counts_what_waits_and_links_to_it(as_user, alice, propose, stocked):
     propose()
-    propose(product=stocked, kind="transfer", urgency="stocked_out")
+    propose(
+        product=stocked, kind="transfer", urgency="stocked_out",
+        source_warehouse_id=WarehouseFactory().pk,
+    )  # fmt: skip
     answer = as_user(alice).get(reverse("today"))
     tiles = {tile.address.partition("?")[2]: tile for tile in answer.context["order_tiles"]}
     assert tiles["urgency=today"].count == 1
