@@ -65,7 +65,7 @@ scheduler: $(SETUP) ## the scheduler alone (make worker already runs one)
 
 # --- checks -----------------------------------------------------------------------------------
 test: $(SETUP) ## core and ml with small fixed training steps; needs nothing but this folder
-	$(PY) -m pytest -m "$(PLAIN)" $(ARGS)
+	$(PY) -m pytest -n 2 --dist worksteal -m "$(PLAIN)" $(ARGS)
 
 prove: $(SETUP) ## the long versions of property and crash tests
 	HYPOTHESIS_PROFILE=prove $(PY) -m pytest -m "(slow or hypothesis) and not e2e and not gpu" $(ARGS)
