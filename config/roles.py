@@ -57,12 +57,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "planner": (
         *VIEW, *CHANGE_PRODUCTS, "inventory.decide_suggestion", "inventory.change_suggestion",
         "inventory.add_importbatch", "inventory.add_tableimport", "inventory.add_transfer",
-        "inventory.view_customer", "catalog.add_run", "catalog.change_run",
+        "inventory.view_customer", "inventory.view_autoapprovalpolicy",
+        "inventory.add_autoapprovalpolicy", "catalog.add_run", "catalog.change_run",
     ),
     "buyer": (
         *VIEW, *CHANGE_SUPPLY, "inventory.decide_suggestion", "inventory.change_suggestion",
         "inventory.add_purchaseorder", "inventory.change_purchaseorder",
         "inventory.send_purchaseorder", "inventory.receive_purchaseorder",
+        "inventory.view_autoapprovalpolicy", "inventory.add_autoapprovalpolicy",
     ),
     "stock_keeper": (
         *VIEW, "inventory.receive_purchaseorder", "inventory.add_stockmovement",
@@ -79,6 +81,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "inventory.approve_stockcount", "inventory.close_period",
         "inventory.backdate_stockmovement", "inventory.reverse_stockmovement",
         "inventory.view_customer", "inventory.change_customer", "catalog.view_auditentry",
+        "inventory.view_autoapprovalpolicy", "inventory.change_autoapprovalpolicy",
     ),
     "auditor": (
         *VIEW, "inventory.view_customer", "inventory.view_paymentreport",
