@@ -1,11 +1,9 @@
 """Automatic approvals: only what is sure, only under caps, only on a person's word."""
 
-import threading
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
 
 from catalog.models import AuditEntry, PlanningDefaults, Run
@@ -17,7 +15,6 @@ from inventory.models import (
     ApprovalLimit,
     AutoApprovalPolicy,
     Decision,
-    PurchaseOrder,
     Suggestion,
     UserScope,
 )
@@ -35,67 +32,12 @@ from inventory.services.auto_approval import (
     create_policy,
     deactivate_policy,
 )
-from inventory.services.auto_approval_runs import auto_approve, automaton, consider
+from inventory.services.auto_approval_runs import auto_approve, automaton
 from inventory.services.suggestions import approve_suggestion, reopen_suggestion, snooze_suggestion
 from tests.factories import CategoryFactory, ProductFactory, SupplierFactory, WarehouseFactory
-from tests.inventory.test_races import race
 
 pytestmark = pytest.mark.django_db
 LINE = Decimal("223.20")
-
-
-def grant(user, *names):
-    for name in names:
-        user.user_permissions.add(
-            Permission.objects.get(content_type__app_label="inventory", codename=name)
-        )
-    return type(user).objects.get(pk=user.pk)
-
-
-@pytest.fixture
-def known(supplier, warehouse, bob, noon):
-    """Acme has had an order before."""
-    PurchaseOrder.objects.create(
-        number="PO-OLD", supplier=supplier, warehouse=warehouse, currency="EUR", state="received",
-        week=noon.date(), is_manual=True, created_at=noon, created_by=bob, approved_by=bob,
-        approved_at=noon, sent_at=noon,
-    )  # fmt: skip
-
-
-@pytest.fixture
-def author(carol):
-    return grant(carol, "add_autoapprovalpolicy")
-
-
-@pytest.fixture
-def backer(bob):
-    return grant(bob, "change_autoapprovalpolicy", "add_autoapprovalpolicy")
-
-
-@pytest.fixture
-def policy(known, author, backer, noon):
-    """Up to 300 a line and 500 a day; nothing is drawn for a person (the share is set beside the rules)."""
-
-    def make(**changes):
-        values = {
-            "name": "small orders", "currency": "EUR", "max_line_value": Decimal(300),
-            "max_value_per_day": Decimal(500), **changes,
-        }  # fmt: skip
-        row = create_policy(draft=PolicyDraft(**values), by=author, at=noon)
-        return activate_policy(policy_id=row.pk, by=backer, at=noon)
-
-    return make
-
-
-@pytest.fixture
-def drawn():
-    """With it, the share for persons is drawn as in real life."""
-
-
-@pytest.fixture(autouse=True)
-def nothing_drawn(monkeypatch, request):
-    if "drawn" not in request.fixturenames:
-        monkeypatch.setattr(auto_approval_runs, "goes_to_a_person", lambda **_row: False)
 
 
 def outcome(result, policy, kind="approved"):
@@ -354,50 +296,6 @@ def test_switching_off_ends_it(propose, policy, backer, noon):
     deactivate_policy(policy_id=rule.pk, by=backer, at=noon)
     propose()
     assert auto_approve(at=noon)["policies"] == {}
-
-
-# --- at the same time ----------------------------------------------------------------------------
-def round_of(rule, rows, noon):
-    by = automaton()
-    return race(
-        *[
-            lambda row=row: consider(policy_id=rule.pk, suggestion_id=row.pk, by=by, at=noon)
-            for row in rows
-        ]
-    )
-
-
-@pytest.mark.django_db(transaction=True, databases="__all__")
-def test_two_rounds_at_once_keep_the_cap(propose, policy, noon):
-    rows = [propose(product=ProductFactory()) for _n in range(4)]
-    outcomes = round_of(policy(), rows, noon)
-    assert sorted(outcomes) == ["approved"] * 2 + ["over_cap"] * 2
-
-
-@pytest.mark.postgres
-@pytest.mark.django_db(transaction=True, databases="__all__")
-def test_canary_without_the_lock_the_cap_is_used_twice(propose, policy, noon, monkeypatch):
-    rows = [propose(product=ProductFactory()) for _n in range(3)]
-    rule = policy()
-    consider(policy_id=rule.pk, suggestion_id=rows[0].pk, by=automaton(), at=noon)
-    both_have_added_up = threading.Barrier(2)
-    real = auto_approval_runs.approved_since
-
-    def add_up_together(**asked):
-        total = real(**asked)
-        both_have_added_up.wait(10)
-        return total
-
-    class Unlocked:
-        objects = AutoApprovalPolicy.objects.none()
-
-    unlocked = AutoApprovalPolicy.objects
-    monkeypatch.setattr(
-        Unlocked, "objects", type("M", (), {"select_for_update": lambda _s, **_o: unlocked})()
-    )
-    monkeypatch.setattr(auto_approval_runs, "AutoApprovalPolicy", Unlocked)
-    monkeypatch.setattr(auto_approval_runs, "approved_since", add_up_together)
-    assert round_of(rule, rows[1:], noon) == ["approved"] * 2  # 669.60 of 500
 
 
 def test_a_reopened_row_is_a_touched_row(propose, policy, alice, noon):
