@@ -219,10 +219,10 @@ def test_nobody_activates_their_own_policy(known, backer, noon):
     assert activate_policy(policy_id=row.pk, by=backer, at=noon).is_active
 
 
-def test_rights_are_needed(known, alice, author, noon):
+def test_rights_are_needed(known, alice, eve, author, noon):
     draft = PolicyDraft("p", "EUR", Decimal(300), Decimal(500))
     with pytest.raises(NotAllowed, match="add_autoapprovalpolicy"):
-        create_policy(draft=draft, by=alice, at=noon)
+        create_policy(draft=draft, by=eve, at=noon)
     row = create_policy(draft=draft, by=author, at=noon)
     with pytest.raises(NotAllowed, match="change_autoapprovalpolicy"):
         activate_policy(policy_id=row.pk, by=alice, at=noon)
