@@ -88,7 +88,9 @@ def test_from_today_to_the_ledger(browser_page, live_server, alice, carol, dave,
     log_out(page)
 
     log_in(page, live_server.url, "carol")
-    page.get_by_role("link", name="Orders", exact=True).click()
+    menu = page.get_by_role("navigation", name="Main menu")
+    menu.get_by_text("Purchasing", exact=True).click()
+    menu.get_by_role("link", name="Purchase orders", exact=True).click()
     page.locator("table tbody a").first.click()
     page.get_by_role("button", name="Submit").click()
     page.get_by_role("button", name="Mark as sent").click()
